@@ -1,0 +1,54 @@
+/* One failure, told once: what a function that can fail hands to its caller.
+ *
+ * A function returns 0 or -1 and takes a struct err *; on failure *err holds a kind, the system's
+ * code and one whole sentence for the operator, and its outputs are untouched.  Callers add context
+ * or pass it up; only the command line and the supervisor print it. */
+#ifndef SVCMGR_ERR_H
+#define SVCMGR_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ERR_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#else
+#define ERR_PRINTF(format_at, first_at)
+#endif
+
+/* What kind of failure.  The numbers are the exit codes that a user sees: svcmgr(1). */
+enum err_kind {
+    ERR_FAILED = 1,
+    ERR_USAGE = 2,
+    ERR_STOPPED = 3,
+    ERR_DENIED = 4,
+    ERR_NO_SERVICE = 5,
+    ERR_CONFIG = 6,
+    ERR_NOT_RUNNING = 7,
+    ERR_NO_ANSWER = 8,
+    ERR_OTHER_PID = 9,
+    ERR_DUPLICATE = 10,
+    ERR_OCCUPIED = 11
+};
+
+#define ERR_TEXT_BYTES 1024
+
+struct err {
+    enum err_kind kind;
+    long os_code; /* errno or GetLastError(); 0 if the system was not asked */
+    char text[ERR_TEXT_BYTES];
+};
+
+/* Fills *err and returns -1, so that a caller can write: return err_set(err, ...). */
+int err_set(struct err *err, enum err_kind kind, long os_code, const char *format, ...)
+        ERR_PRINTF(4, 5);
+
+/* Puts "CONTEXT: " in front of the sentence and returns -1. */
+int err_prefix(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
+
+/* Appends to the sentence and returns -1. */
+int err_append(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
+
+/* Out of memory; returns -1. */
+int err_memory(struct err *err);
+
+#endif

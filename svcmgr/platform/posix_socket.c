@@ -1,0 +1,342 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "platform_sys.h"
+#include "posix.h"
+#include "str.h"
+
+#include "banned.h"
+
+#define OWN_ADDRESSES_MAX 64
+
+socklen_t posix_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_storage;
+    struct sockaddr_un *local = (struct sockaddr_un *)ret_storage;
+
+    memset(ret_storage, 0, sizeof *ret_storage);
+    switch (address->family) {
+    case ADDRESS_NONE:
+        break;
+    case ADDRESS_IPV4:
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address->port);
+        memcpy(&v4->sin_addr, address->ip, 4);
+        return sizeof *v4;
+    case ADDRESS_IPV6:
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(address->port);
+        memcpy(&v6->sin6_addr, address->ip, 16);
+        return sizeof *v6;
+    case ADDRESS_UNIX:
+        local->sun_family = AF_UNIX;
+        if (str_copy(local->sun_path, sizeof local->sun_path, address->path))
+            return sizeof *local;
+        break;
+    }
+    return 0;
+}
+
+bool posix_from_sockaddr(const struct sockaddr_storage *storage, struct address *ret_address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+    const struct sockaddr_un *local = (const struct sockaddr_un *)storage;
+    struct address address = { .family = ADDRESS_NONE };
+
+    if (storage->ss_family == AF_INET) {
+        address.family = ADDRESS_IPV4;
+        address.port = ntohs(v4->sin_port);
+        memcpy(address.ip, &v4->sin_addr, 4);
+    } else if (storage->ss_family == AF_INET6) {
+        address.family = ADDRESS_IPV6;
+        address.port = ntohs(v6->sin6_port);
+        memcpy(address.ip, &v6->sin6_addr, 16);
+    } else if (storage->ss_family == AF_UNIX) {
+        address.family = ADDRESS_UNIX;
+        (void)str_format(address.path, sizeof address.path, "%.*s", (int)sizeof local->sun_path,
+                local->sun_path);
+    } else {
+        return false;
+    }
+    *ret_address = address;
+    return true;
+}
+
+static int local_address(int fd, struct address *ret_address)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+
+    memset(&storage, 0, sizeof storage);
+    if (getsockname(fd, (struct sockaddr *)&storage, &length) == -1)
+        return -1;
+    return posix_from_sockaddr(&storage, ret_address) ? 0 : -1;
+}
+
+static int set_flag(int fd, int level, int name, int value)
+{
+    return sys.setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int posix_open_socket(const struct address *address)
+{
+    int domain = address->family == ADDRESS_IPV4   ? AF_INET
+                 : address->family == ADDRESS_IPV6 ? AF_INET6
+                                                   : AF_UNIX;
+    int fd = sys.socket(domain, SOCK_STREAM, 0);
+
+    if (fd != -1 && posix_set_cloexec(fd) == -1) {
+        sys.close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static enum platform_bind_result result_of(int code)
+{
+    if (code == EADDRINUSE)
+        return PLATFORM_BIND_TAKEN;
+    if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT)
+        return PLATFORM_BIND_NO_ADDRESS;
+    return PLATFORM_BIND_FAILED;
+}
+
+/* With SO_REUSEADDR connections in TIME_WAIT do not matter; on Linux two such sockets can be bound
+ * to one address and only listen() is ownership: socket(7).  Never SO_REUSEPORT, with which two
+ * listeners of one user share silently. */
+static int bind_socket(int fd, const struct platform_bind *bind)
+{
+    struct sockaddr_storage storage;
+    struct address address = bind->address;
+    socklen_t length;
+
+    if (bind->temporary != NULL)
+        (void)str_copy(address.path, sizeof address.path, bind->temporary);
+    length = posix_to_sockaddr(&address, &storage);
+    if (length == 0) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (address_is_ip(&address) && set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+        return -1;
+    /* Said explicitly, so that net.ipv6.bindv6only does not decide. */
+    if (address.family == ADDRESS_IPV6 &&
+            set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, bind->only_ipv6) == -1)
+        return -1;
+    if (sys.bind(fd, (struct sockaddr *)&storage, length) == -1)
+        return -1;
+    if (bind->hold && set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 0) == -1)
+        return -1;
+    return bind->listen ? sys.listen(fd, (int)bind->backlog) : 0;
+}
+
+static void explain_bind(const struct platform_bind *bind, int code, struct err *err)
+{
+    char text[ADDRESS_TEXT_BYTES];
+
+    address_format(&bind->address, text, sizeof text);
+    if (code == EACCES && address_is_ip(&bind->address) && bind->address.port < 1024)
+        err_set(err, ERR_OCCUPIED, code,
+                "cannot bind %s: ports below 1024 need root or CAP_NET_BIND_SERVICE; choose "
+                "another port",
+                text);
+    else
+        err_set(err, ERR_OCCUPIED, code, "cannot bind %s: %s", text, strerror(code));
+}
+
+enum platform_bind_result platform_bind(const struct platform_bind *bind,
+        platform_handle *ret_handle, struct address *ret_bound, struct err *err)
+{
+    struct address bound = bind->address;
+    mode_t former = 0;
+    int fd = posix_open_socket(&bind->address);
+    int code = 0;
+
+    if (fd == -1) {
+        code = errno;
+        explain_bind(bind, code, err);
+        return result_of(code);
+    }
+    /* The mode of a Unix socket's file comes from the umask, so it is right from birth. */
+    if (bind->address.family == ADDRESS_UNIX)
+        former = umask((mode_t)(~bind->mode & 0777));
+    if (bind_socket(fd, bind) == -1)
+        code = errno;
+    if (bind->address.family == ADDRESS_UNIX)
+        (void)umask(former);
+    if (code == 0 && address_is_ip(&bind->address) && local_address(fd, &bound) == -1)
+        code = errno;
+    if (code != 0) {
+        explain_bind(bind, code, err);
+        sys.close(fd);
+        return result_of(code);
+    }
+    *ret_handle = fd;
+    *ret_bound = bound;
+    return PLATFORM_BIND_OK;
+}
+
+bool platform_check_listener(platform_handle handle, struct address *ret_bound)
+{
+    int listening = 0;
+    socklen_t length = sizeof listening;
+
+    if (posix_set_nonblocking((int)handle, false) == -1 ||
+            local_address((int)handle, ret_bound) == -1)
+        return false;
+    return getsockopt((int)handle, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
+           listening != 0;
+}
+
+size_t platform_own_addresses(struct address *ret_addresses, size_t max)
+{
+    struct ifaddrs *list;
+    size_t count = 0;
+
+    if (getifaddrs(&list) == -1)
+        return 0;
+    for (struct ifaddrs *at = list; at != NULL && count < max; at = at->ifa_next) {
+        struct sockaddr_storage storage;
+        int family = at->ifa_addr == NULL ? AF_UNSPEC : at->ifa_addr->sa_family;
+
+        if (family != AF_INET && family != AF_INET6)
+            continue;
+        memset(&storage, 0, sizeof storage);
+        memcpy(&storage, at->ifa_addr,
+                family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        if (posix_from_sockaddr(&storage, &ret_addresses[count])) {
+            ret_addresses[count].port = 0;
+            count++;
+        }
+    }
+    freeifaddrs(list);
+    return count;
+}
+
+bool platform_has_address(const struct address *address)
+{
+    struct address own[OWN_ADDRESSES_MAX];
+    struct address wanted = *address;
+    size_t count;
+
+    if (!address_is_ip(address) || address_is_wildcard(address) || address_is_loopback(address))
+        return true;
+    wanted.port = 0;
+    count = platform_own_addresses(own, OWN_ADDRESSES_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (address_equal(&own[i], &wanted))
+            return true;
+    return count == 0; /* cannot be told: the bind will say it */
+}
+
+bool platform_has_ipv6(void)
+{
+    struct platform_bind loopback = { .address = address_ipv6_loopback(0), .only_ipv6 = true };
+    platform_handle handle;
+    struct address bound;
+    struct err err;
+
+    if (platform_bind(&loopback, &handle, &bound, &err) != PLATFORM_BIND_OK)
+        return false;
+    platform_close(handle);
+    return true;
+}
+
+int platform_pipe(platform_handle *ret_read, platform_handle *ret_write, struct err *err)
+{
+    int fds[2];
+
+    if (sys.pipe(fds) == -1)
+        return err_set(err, ERR_FAILED, errno, "cannot make a pipe: %s", strerror(errno));
+    if (posix_set_cloexec(fds[0]) == -1 || posix_set_cloexec(fds[1]) == -1) {
+        err_set(err, ERR_FAILED, errno, "cannot make a pipe: %s", strerror(errno));
+        sys.close(fds[0]);
+        sys.close(fds[1]);
+        return -1;
+    }
+    *ret_read = fds[0];
+    *ret_write = fds[1];
+    return 0;
+}
+
+int platform_send_all(platform_handle handle, const void *data, size_t length, int64_t deadline_ms,
+        struct err *err)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        ssize_t sent = sys.send(
+                (int)handle, (const char *)data + done, length - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (sent >= 0)
+            done += (size_t)sent;
+        else if (errno == EAGAIN && posix_poll_one((int)handle, POLLOUT, deadline_ms) != 1)
+            return err_set(err, ERR_NO_ANSWER, ETIMEDOUT, "the other side does not read");
+        else if (errno != EINTR && errno != EAGAIN)
+            return err_set(err, ERR_NOT_RUNNING, errno, "cannot send: %s", strerror(errno));
+    }
+    return 0;
+}
+
+void platform_give_pipe(platform_handle handle, uint32_t uid)
+{
+    (void)!fchown((int)handle, (uid_t)uid, (gid_t)-1);
+}
+
+long platform_receive(platform_handle handle, void *ret_data, size_t size, int64_t deadline_ms)
+{
+    for (;;) {
+        int ready = posix_poll_one((int)handle, POLLIN, deadline_ms);
+        ssize_t got;
+
+        if (ready == 0)
+            return -1;
+        got = ready == 1 ? sys.read((int)handle, ret_data, size) : 0;
+        if (got >= 0)
+            return (long)got;
+        if (errno != EINTR && errno != EAGAIN)
+            return 0;
+    }
+}
+
+static int open_pair(int type, platform_handle ret_ends[2], struct err *err)
+{
+    int fds[2];
+
+    if (sys.socketpair(AF_UNIX, type, 0, fds) == -1)
+        return err_set(err, ERR_FAILED, errno, "cannot make a socket pair: %s", strerror(errno));
+    if (posix_set_cloexec(fds[0]) == -1 || posix_set_cloexec(fds[1]) == -1) {
+        err_set(err, ERR_FAILED, errno, "cannot make a socket pair: %s", strerror(errno));
+        sys.close(fds[0]);
+        sys.close(fds[1]);
+        return -1;
+    }
+    ret_ends[0] = fds[0];
+    ret_ends[1] = fds[1];
+    return 0;
+}
+
+int platform_stream_pair(platform_handle ret_ends[2], struct err *err)
+{
+    return open_pair(SOCK_STREAM, ret_ends, err);
+}
+
+int platform_channel_pair(platform_handle ret_ends[2], struct err *err)
+{
+#if defined(__linux__) && !defined(SVCMGR_PORTABLE)
+    return open_pair(SOCK_SEQPACKET, ret_ends, err);
+#else
+    return open_pair(SOCK_STREAM, ret_ends, err); /* macOS has no SOCK_SEQPACKET for AF_UNIX */
+#endif
+}

@@ -1,0 +1,59 @@
+/* What the loop watches; shared by posix_loop.c and posix_source.c. */
+#ifndef SVCMGR_POSIX_SOURCE_H
+#define SVCMGR_POSIX_SOURCE_H
+
+#include <poll.h>
+
+#include "posix.h"
+
+enum source_kind {
+    SOURCE_FREE,
+    SOURCE_STREAM,
+    SOURCE_CONNECTING,
+    SOURCE_LISTENER,
+    SOURCE_NOTIFY,
+    SOURCE_CHANNEL,
+    SOURCE_FAILURE,
+    SOURCE_PROCESS
+};
+
+struct platform_source {
+    enum source_kind kind;
+    int fd;
+    int role;
+    void *owner;
+    int64_t pid;         /* SOURCE_PROCESS */
+    bool paused;         /* not read from */
+    bool fresh;          /* made since the last poll: its readiness is not known yet */
+    bool ended;          /* END was told: nothing more comes */
+    struct buffer queue; /* what could not be sent yet */
+};
+
+#define LOOP_SIGNALS_MAX 32
+
+struct platform_loop_state {
+    struct platform_source sources[PLATFORM_SOURCES_MAX];
+    size_t used; /* highest place in use, plus one */
+    struct pollfd fds[PLATFORM_SOURCES_MAX + 1];
+    struct platform_source *polled[PLATFORM_SOURCES_MAX];
+    size_t polled_count;
+    size_t next;
+    int signal_pipe[2];
+    unsigned char signals[LOOP_SIGNALS_MAX];
+    size_t signal_count;
+    bool children_may_have_ended;
+    bool polled_since_child;
+    bool told_timer;
+    pid_t left_unreaped;
+};
+
+extern struct platform_loop_state platform_loop;
+
+/* The poll events that a source waits for; 0: none now. */
+short posix_source_interest(const struct platform_source *source);
+
+/* Turns readiness into an event; false when there is nothing to tell. */
+bool posix_source_handle(
+        struct platform_source *source, short revents, struct platform_event *event);
+
+#endif

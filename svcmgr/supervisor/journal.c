@@ -1,0 +1,110 @@
+#include "journal.h"
+
+#include <string.h>
+
+#include "stamp.h"
+#include "str.h"
+
+#include "banned.h"
+
+void journal_init(struct journal *journal, const char *directory, const char *name,
+        bool to_terminal)
+{
+    *journal = (struct journal){ .file = PLATFORM_NO_HANDLE, .to_terminal = to_terminal };
+    (void)str_copy(journal->directory, sizeof journal->directory, directory);
+    (void)str_copy(journal->name, sizeof journal->name, name);
+}
+
+void journal_open(struct journal *journal)
+{
+    char path[PLATFORM_PATH_BYTES];
+    struct platform_file file;
+    struct err err;
+
+    if (journal->file != PLATFORM_NO_HANDLE)
+        return;
+    (void)str_format(path, sizeof path, "%s/events", journal->directory);
+    if (platform_open_log(path, &journal->file, &err) == -1) {
+        journal->file = PLATFORM_NO_HANDLE;
+        return;
+    }
+    journal->size = platform_stat_handle(journal->file, &file) ? file.size : 0;
+}
+
+static void rotate(struct journal *journal)
+{
+    char path[PLATFORM_PATH_BYTES];
+    char old[PLATFORM_PATH_BYTES];
+    struct err err;
+
+    (void)str_format(path, sizeof path, "%s/events", journal->directory);
+    (void)str_format(old, sizeof old, "%s/events.old", journal->directory);
+    if (platform_rename(path, old, &err) == -1)
+        return;
+    platform_close(journal->file);
+    journal->file = PLATFORM_NO_HANDLE;
+    journal_open(journal);
+}
+
+static void write_line(struct journal *journal, const struct journal_event *event)
+{
+    struct buffer line = { 0 };
+    struct json_writer writer = { .out = &line };
+    char time[STAMP_TIME_BYTES];
+    struct err err;
+
+    stamp_time_ms(platform_wall_us(), time, sizeof time);
+    json_write_object(&writer, NULL);
+    json_write_string(&writer, "at", time);
+    json_write_string(&writer, "name", journal->name);
+    json_write_string(&writer, "event", event->event);
+    json_write_string(&writer, "from", event->from);
+    json_write_string(&writer, "to", event->to);
+    if (event->pid > 0)
+        json_write_int(&writer, "pid", event->pid);
+    else
+        json_write_null(&writer, "pid");
+    if (event->generation > 0)
+        json_write_int(&writer, "generation", event->generation);
+    else
+        json_write_null(&writer, "generation");
+    json_write_string(&writer, "cause", event->cause);
+    if (event->by_uid >= 0) {
+        json_write_object(&writer, "by");
+        json_write_int(&writer, "uid", event->by_uid);
+        json_write_int(&writer, "pid", event->by_pid);
+        json_write_object_end(&writer);
+    } else {
+        json_write_null(&writer, "by");
+    }
+    json_write_object_end(&writer);
+    buffer_puts(&line, "\n");
+    /* A line that cannot be written is dropped: history must not stop the service. */
+    if (!line.failed && platform_write(journal->file, line.data, line.length, &err) == 0)
+        journal->size += (int64_t)line.length;
+    buffer_free(&line);
+}
+
+static void tell_terminal(const struct journal *journal, const struct journal_event *event)
+{
+    char line[1024];
+    struct err err;
+
+    (void)str_format(line, sizeof line, "svcmgr: %s: %s%s%s\n", journal->name,
+            event->to != NULL ? event->to : event->event,
+            event->cause != NULL && event->cause[0] != '\0' ? ": " : "",
+            event->cause != NULL ? event->cause : "");
+    (void)platform_write(platform_standard_error(), line, strlen(line), &err);
+}
+
+void journal_write(struct journal *journal, const struct journal_event *event)
+{
+    if (journal->to_terminal)
+        tell_terminal(journal, event);
+    if (journal->file == PLATFORM_NO_HANDLE)
+        return;
+    if (journal->size >= JOURNAL_MAX_BYTES)
+        rotate(journal);
+    if (journal->file != PLATFORM_NO_HANDLE)
+        write_line(journal, event);
+}

@@ -1,0 +1,215 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "misbehave.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_MS_DEFAULT 120000
+
+/* OPTION: a server that stands before it takes it into account too. */
+enum kind { PLAIN, OPTION };
+
+static void word_help(char **arguments);
+
+static const struct word {
+    const char *name;
+    const char *arguments; /* one name for each; those in brackets are looked for by the word */
+    enum kind kind;
+    void (*run)(char **arguments);
+    const char *help;
+} words[] = {
+    { "help", "", PLAIN, word_help, "prints this" },
+    { "--max-seconds", "N", OPTION, word_max_seconds,
+            "gone after N seconds (120), whatever it does" },
+
+    { "listen-fd", "", PLAIN, word_listen_fd, "visitors come in on the passed descriptor 3" },
+    { "bind", "ADDRESS", PLAIN, word_bind,
+            "listens there with SO_REUSEADDR; visitors come in there" },
+    { "bind-only", "ADDRESS", PLAIN, word_bind_only, "bound, not listening; stays" },
+    { "listen-silent", "ADDRESS", PLAIN, word_listen_silent, "listens, accepts nothing; stays" },
+    { "leak-listener", "ADDRESS|-", PLAIN, word_leak_listener,
+            "leaves it, or the one it has, to an orphan in its own session and exits with 0" },
+    { "stop-listening", "", PLAIN, word_stop_listening,
+            "shuts descriptor 3 down, for all who share it" },
+    { "set-nonblock", "FD", PLAIN, word_set_nonblock, "sets O_NONBLOCK" },
+
+    { "serve", "", PLAIN, word_serve, "answers HTTP: who it is, and ?env=NAME" },
+    { "accept-silent", "", PLAIN, word_accept_silent, "accepts and never says a word" },
+    { "silent", "", PLAIN, word_accept_silent, "the same" },
+    { "banner", "TEXT", PLAIN, word_banner, "writes TEXT to each visitor, as SSH does" },
+    { "drip", "", PLAIN, word_drip, "one byte a second to each visitor" },
+    { "close-at-once", "", PLAIN, word_close_at_once, "accepts and closes" },
+    { "tls-like", "", PLAIN, word_tls_like,
+            "a TLS alert to what begins with 0x16, nothing to others" },
+    { "rst", "", PLAIN, word_rst, "accepts and resets" },
+    { "--status", "N", OPTION, word_status, "of HTTP answers (200)" },
+    { "slow", "MS", OPTION, word_slow, "before each HTTP answer" },
+    { "exit-after", "N", OPTION, word_exit_after, "exits after so many HTTP answers" },
+    { "code", "CODE", OPTION, word_code, "with this code (0)" },
+    { "blocking", "", OPTION, word_blocking, "does not set O_NONBLOCK on the listener" },
+    { "for", "MS", OPTION, word_for, "exits with 0 after so long, whatever it does" },
+    { "exit-after-ms", "MS CODE", OPTION, word_exit_after_ms, "the same with a code" },
+
+    { "exit", "CODE", PLAIN, word_exit, "exits" },
+    { "sleep", "MS", PLAIN, word_sleep, "waits" },
+    { "sleep-forever", "", PLAIN, word_sleep_forever, "waits for the end" },
+    { "die", "SIGNAL", PLAIN, word_die, "sends it to itself with its default action" },
+    { "ignore", "SIGNAL [SIGNAL...]", PLAIN, word_ignore, "ignores them" },
+    { "trap", "SIGNAL MS CODE", PLAIN, word_trap, "at the signal, exits MS later with CODE" },
+    { "note", "SIGNAL [SIGNAL...]", PLAIN, word_note, "prints 'caught NAME' at each and goes on" },
+
+    { "pids", "FILE", PLAIN, word_pids, "each process forked from here on adds its pid to FILE" },
+    { "double-fork", "", PLAIN, word_double_fork,
+            "an orphan: own session, no environment, ignores TERM HUP INT, holds stdout" },
+    { "fork-tree", "DEPTH WIDTH", PLAIN, word_fork_tree, "a tree of processes that ignore TERM" },
+    { "spam-fork", "COUNT MS", PLAIN, word_spam_fork, "COUNT children one by one, each lives MS" },
+    { "runaway", "COUNT US", PLAIN, word_runaway,
+            "COUNT processes, each forks the next, ignores TERM and lives US" },
+    { "mainpid", "", PLAIN, word_mainpid, "goes on in a child, says MAINPID=, exits" },
+    { "reexec", "", PLAIN, word_reexec, "executes itself in place for the words that are left" },
+
+    { "notify", "TEXT", PLAIN, word_notify, "to NOTIFY_SOCKET; \\n is a new line" },
+    { "notify-ready", "[after MS]", PLAIN, word_notify_ready, "READY=1" },
+    { "watchdog-ping", "MS COUNT", PLAIN, word_watchdog_ping,
+            "COUNT times WATCHDOG=1 (0: for ever)" },
+
+    { "to", "FD", PLAIN, word_to, "the output words below write there (1)" },
+    { "print", "TEXT", PLAIN, word_print, "TEXT and a new line" },
+    { "print-err", "TEXT", PLAIN, word_print_err, "the same to standard error" },
+    { "no-newline", "TEXT", PLAIN, word_no_newline, "TEXT alone" },
+    { "lines", "COUNT [EVERY_US]", PLAIN, word_lines, "'line 1' and so on" },
+    { "long-line", "BYTES", PLAIN, word_long_line, "so many x and a new line" },
+    { "binary", "", PLAIN, word_binary, "all 256 byte values in order" },
+    { "flood", "BYTES", PLAIN, word_flood, "in lines of 64 that begin with their offset" },
+    { "cat", "", PLAIN, word_cat, "standard input to the output" },
+
+    { "report", "FILE", PLAIN, word_report, "what it has been given, as JSON" },
+    { "touch", "FILE", PLAIN, word_touch, "makes an empty file" },
+    { "append", "FILE TEXT", PLAIN, word_append, "TEXT and a new line, in one write" },
+    { "wait-for", "FILE", PLAIN, word_wait_for, "until it is there, at most 30 s" },
+};
+
+struct settings settings = { .listen_fd = -1, .output_fd = STDOUT_FILENO, .status = 200 };
+
+static char **script; /* the words that are left, NULL at the end */
+
+const char *script_peek(void)
+{
+    return *script;
+}
+
+const char *script_next(void)
+{
+    return *script != NULL ? *script++ : NULL;
+}
+
+char **script_rest(void)
+{
+    return script;
+}
+
+void fail(const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "misbehave: %s\n", text);
+    exit(3);
+}
+
+long long script_number(const char *text, long long max)
+{
+    char *end;
+    long long value;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || errno != 0 || value < 0 || value > max)
+        fail("'%s' is not a number from 0 to %lld", text, max);
+    return value;
+}
+
+static void word_help(char **arguments)
+{
+    (void)arguments;
+    printf("usage: misbehave WORD...\n"
+           "Does what the words say, in their order.  When they run out it exits with 0, unless a\n"
+           "word 'stays' or a time to exit was given.  ADDRESS is HOST:PORT, PORT (on 127.0.0.1),\n"
+           "[HOST]:PORT, unix:PATH, or env (127.0.0.1:$PORT).  Servers, from 'serve' to 'rst', go\n"
+           "on for ever; words like 'slow' may stand before them or after them.  Without an\n"
+           "address before them, they use the passed descriptor 3.\n\n");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        printf("  %-14s %-18s %s\n", words[i].name, words[i].arguments, words[i].help);
+    exit(fflush(stdout) == 0 ? 0 : 3);
+}
+
+static const struct word *find_word(const char *name)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i].name, name) == 0)
+            return &words[i];
+    }
+    return NULL;
+}
+
+/* Those that are not in brackets. */
+static int count_arguments(const struct word *word)
+{
+    int count = 0;
+
+    for (const char *at = word->arguments; *at != '\0' && *at != '['; at++)
+        count += at == word->arguments || (at[-1] == ' ' && *at != '[');
+    return count;
+}
+
+static void run_next(void)
+{
+    const struct word *word = find_word(script[0]);
+    char **arguments = ++script;
+
+    if (word == NULL)
+        fail("'%s' is not a word; 'misbehave help' lists them", script[-1]);
+    for (int left = count_arguments(word); left > 0; left--) {
+        if (*script == NULL)
+            fail("'%s' needs %s", word->name, word->arguments);
+        script++;
+    }
+    word->run(arguments);
+}
+
+void script_run_options(void)
+{
+    while (*script != NULL) {
+        const struct word *word = find_word(*script);
+
+        if (word == NULL || word->kind != OPTION)
+            fail("'%s' comes after a server and would never be done", *script);
+        run_next();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    long long left_ms;
+    int code;
+
+    settings.argv = argv;
+    settings.argv0 = argc > 0 ? argv[0] : "misbehave";
+    script = argc > 0 ? argv + 1 : argv;
+    limit_start(MAX_MS_DEFAULT);
+    listen_start();
+    if (script_peek() == NULL)
+        fail("no words; 'misbehave help' lists them");
+    while (script_peek() != NULL)
+        run_next();
+    if (settings.stay || limit_get_exit(&left_ms, &code))
+        limit_sleep_forever();
+    return 0;
+}

@@ -1,0 +1,72 @@
+#include <stdlib.h>
+
+#include "misbehave.h"
+
+#define MS_MAX 3600000 /* an hour */
+
+void word_max_seconds(char **arguments)
+{
+    limit_start(script_number(arguments[0], MS_MAX / 1000) * 1000);
+}
+
+void word_status(char **arguments)
+{
+    settings.status = (int)script_number(arguments[0], 999);
+}
+
+void word_slow(char **arguments)
+{
+    settings.slow_ms = (int)script_number(arguments[0], MS_MAX);
+}
+
+void word_exit_after(char **arguments)
+{
+    settings.exit_after = (int)script_number(arguments[0], 1000000000);
+}
+
+void word_code(char **arguments)
+{
+    settings.exit_code = (int)script_number(arguments[0], 255);
+}
+
+void word_blocking(char **arguments)
+{
+    (void)arguments;
+    settings.blocking = true;
+}
+
+void word_for(char **arguments)
+{
+    limit_exit_after(script_number(arguments[0], MS_MAX), 0);
+}
+
+void word_exit_after_ms(char **arguments)
+{
+    limit_exit_after(script_number(arguments[0], MS_MAX), (int)script_number(arguments[1], 255));
+}
+
+void word_pids(char **arguments)
+{
+    settings.pids = arguments[0];
+}
+
+void word_to(char **arguments)
+{
+    settings.output_fd = (int)script_number(arguments[0], 65535);
+}
+
+void word_exit(char **arguments)
+{
+    exit((int)script_number(arguments[0], 255));
+}
+
+void word_sleep(char **arguments)
+{
+    limit_sleep_us(script_number(arguments[0], MS_MAX) * 1000);
+}
+
+void word_sleep_forever(char **arguments)
+{
+    (void)arguments;
+    limit_sleep_forever();
+}
