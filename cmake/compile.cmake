@@ -23,8 +23,11 @@ if(SVCMGR_PORTABLE)
     target_compile_definitions(svcmgr_options INTERFACE SVCMGR_PORTABLE)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(svcmgr_options INTERFACE -ffunction-sections -fdata-sections)
-    target_link_options(svcmgr_options INTERFACE -Wl,--gc-sections)
+    # Two processes a service stay in memory: size counts more than a faster instruction.
+    set(CMAKE_C_FLAGS_RELEASE "-Os -DNDEBUG")
+    target_compile_options(svcmgr_options INTERFACE -ffunction-sections -fdata-sections
+        -fno-asynchronous-unwind-tables -fno-unwind-tables)
+    target_link_options(svcmgr_options INTERFACE -Wl,--gc-sections -Wl,-z,noseparate-code)
 endif()
 if(SVCMGR_MUSL)
     execute_process(COMMAND ${CMAKE_C_COMPILER} -print-multiarch OUTPUT_VARIABLE SVCMGR_MULTIARCH
@@ -32,7 +35,8 @@ if(SVCMGR_MUSL)
     # The kernel's headers are not musl's: taken from the system, behind musl's own.
     target_compile_options(svcmgr_options INTERFACE
         "SHELL:-idirafter /usr/include" "SHELL:-idirafter /usr/include/${SVCMGR_MULTIARCH}")
-    target_link_options(svcmgr_options INTERFACE -static)
+    target_compile_options(svcmgr_options INTERFACE -fno-pie)
+    target_link_options(svcmgr_options INTERFACE -static -no-pie)
 endif()
 
 # A layer sees the headers of itself and of the layers that it names, and no others.

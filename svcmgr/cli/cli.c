@@ -182,6 +182,8 @@ static int unknown_option(const char *word, struct err *err)
             near != NULL ? "?" : "");
 }
 
+static struct cli_set sets[CLI_SETS_MAX];
+
 static int store_option(
         struct cli *cli, const struct option_row *row, const char *value, struct err *err)
 {
@@ -194,8 +196,8 @@ static int store_option(
         return 0;
     }
     if (cli->set_count == CLI_SETS_MAX)
-        return err_set(err, ERR_USAGE, 0, "too many options");
-    cli->sets[cli->set_count++] = (struct cli_set){ .option = row->name, .value = value };
+        return err_set(err, ERR_USAGE, 0, "more than %d options", CLI_SETS_MAX);
+    sets[cli->set_count++] = (struct cli_set){ .option = row->name, .value = value };
     return 0;
 }
 
@@ -256,7 +258,9 @@ static int check_words(const struct cli *cli, struct err *err)
 
 int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
 {
-    struct cli cli = { .command = CLI_COMMAND_COUNT };
+    /* Names move to the front of argv: they never overtake the word that is read. */
+    struct cli cli = { .command = CLI_COMMAND_COUNT, .names = (const char **)(void *)argv,
+        .sets = sets };
     unsigned takers = FOR_ALL;
 
     for (int at = 1; at < argc;) {
@@ -274,11 +278,9 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err)
             if (find_command(word, &cli.command, err) == -1)
                 return -1;
             at++;
-        } else if (cli.name_count < CLI_NAMES_MAX) {
+        } else {
             cli.names[cli.name_count++] = word;
             at++;
-        } else {
-            return err_set(err, ERR_USAGE, 0, "more than %d names", CLI_NAMES_MAX);
         }
     }
     if (cli.command == CLI_COMMAND_COUNT) {

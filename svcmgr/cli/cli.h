@@ -10,8 +10,7 @@
 #include "err.h"
 #include "platform.h"
 
-#define CLI_NAMES_MAX 256
-#define CLI_SETS_MAX  64
+#define CLI_SETS_MAX 64
 
 enum cli_command {
     CLI_ADD,
@@ -40,7 +39,7 @@ struct cli_set {
 
 struct cli {
     enum cli_command command;
-    const char *names[CLI_NAMES_MAX]; /* the words that are no options */
+    const char **names; /* the words that are no options; in argv, which is reordered */
     size_t name_count;
     const char *const *rest; /* after "--": a command; NULL if there was no "--" */
     size_t rest_count;
@@ -72,7 +71,7 @@ struct cli {
     const char *control;
     const char *config_path; /* of supervise, and of run by start: the service's own paths */
     const char *state_path;
-    struct cli_set sets[CLI_SETS_MAX];
+    const struct cli_set *sets; /* of add; static */
     size_t set_count;
 };
 

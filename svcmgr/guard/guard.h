@@ -34,7 +34,6 @@ struct guard {
     struct decision decision;
     bool running;
     bool done;
-    struct probe probes[GUARD_PROBES_MAX];
     size_t probe_count;
     bool probing;
     int64_t retry_at_ms;
@@ -47,6 +46,7 @@ struct guard {
     char launcher_sentence[LAUNCHER_SENTENCE_BYTES];
     struct holder other; /* who is there, when somebody is */
     struct err err;
+    struct probe probes[GUARD_PROBES_MAX]; /* last: most of it is never touched */
 };
 
 /* Begins with the lock held.  'whole' is false for the spawns after the first: then launchers and

@@ -1,14 +1,20 @@
 #include "listener.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "str.h"
 
 #include "banned.h"
 
-void listener_init(struct listener_set *set, const struct config *config)
+int listener_init(struct listener_set *set, const struct config *config, struct err *err)
 {
-    *set = (struct listener_set){ .count = config->listener_count };
+    *set = (struct listener_set){ .count = 0 };
+    if (config->listener_count == 0)
+        return 0;
+    set->list = calloc(config->listener_count, sizeof *set->list);
+    if (set->list == NULL)
+        return err_memory(err);
+    set->count = config->listener_count;
     for (size_t i = 0; i < set->count; i++) {
         set->list[i] = (struct listener){
             .config = config->listeners[i],
@@ -17,6 +23,14 @@ void listener_init(struct listener_set *set, const struct config *config)
             .twin = PLATFORM_NO_HANDLE,
         };
     }
+    return 0;
+}
+
+void listener_free(struct listener_set *set)
+{
+    listener_close_all(set);
+    free(set->list);
+    *set = (struct listener_set){ .count = 0 };
 }
 
 static void close_handles(struct listener *listener)

@@ -22,12 +22,14 @@ struct listener {
 };
 
 struct listener_set {
-    struct listener list[CONFIG_LISTENERS_MAX];
+    struct listener *list; /* owned */
     size_t count;
 };
 
 /* What the configuration asks for, with nothing bound yet. */
-void listener_init(struct listener_set *set, const struct config *config);
+int listener_init(struct listener_set *set, const struct config *config, struct err *err);
+/* Gives up what is held and frees the set. */
+void listener_free(struct listener_set *set);
 
 /* Binds one.  On anything but OK nothing of it is held, and *err says what is in the way. */
 enum platform_bind_result listener_bind(struct listener *listener, struct err *err);

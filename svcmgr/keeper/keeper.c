@@ -33,8 +33,8 @@ static struct {
     bool stop_unheard; /* a stop was passed on and HEARD has not come */
     bool reload_asked;
     bool missed; /* a message to the supervisor did not go out */
-    struct held held[KEEPER_HELD_MAX];
     int64_t recorded[KEEPER_RECORDED_MAX];
+    struct held held[KEEPER_HELD_MAX];
 } keeper;
 
 static void tell_with(const struct keeper_message *message, platform_handle handle)
@@ -381,6 +381,7 @@ int keeper_run(const char *const *words, platform_handle client)
     platform_loop_take_signals(true);
     platform_become_reaper();
     start_supervisor();
+    platform_trim_stack();
     while (!keeper.decided || keeper.supervisor != 0) {
         struct platform_event event;
 

@@ -93,7 +93,7 @@ struct config {
     const char *group; /* likewise */
     int64_t limits[CONFIG_LIMIT_COUNT];
 
-    struct config_listener listeners[CONFIG_LISTENERS_MAX];
+    struct config_listener *listeners; /* at most CONFIG_LISTENERS_MAX */
     size_t listener_count;
     bool listen_pid;
 

@@ -162,8 +162,16 @@ static void read_listener(
 static void read_listen(struct config_reader *reader, const struct config_field *field,
         const cJSON *item, void *ret_value)
 {
+    size_t count = cJSON_IsArray(item) ? (size_t)cJSON_GetArraySize(item) : 1;
+
     (void)ret_value;
+    if (count > CONFIG_LISTENERS_MAX)
+        count = CONFIG_LISTENERS_MAX;
     reader->config->listener_count = 0;
+    reader->config->listeners =
+            config_take(reader, count * sizeof *reader->config->listeners);
+    if (reader->config->listeners == NULL)
+        return;
     if (!cJSON_IsArray(item)) {
         read_listener(reader, field, item);
         return;

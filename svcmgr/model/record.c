@@ -1,5 +1,6 @@
 #include "record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
@@ -349,7 +350,7 @@ int record_parse(const char *text, size_t length, struct record *ret_record, str
 {
     struct json_faults faults = { 0 };
     struct json_document document;
-    struct record record = { 0 };
+    struct record *record; /* on the heap: too large for the stack of a process that stays small */
     struct reader reader = { 0 };
 
     if (length > RECORD_MAX_BYTES)
@@ -360,11 +361,17 @@ int record_parse(const char *text, size_t length, struct record *ret_record, str
         json_faults_free(&faults);
         return -1;
     }
-    read_root(&reader, document.root, &record);
+    record = calloc(1, sizeof *record);
+    if (record != NULL)
+        read_root(&reader, document.root, record);
     json_document_free(&document);
+    if (record == NULL)
+        return err_memory(err);
+    if (reader.bad == NULL)
+        *ret_record = *record;
+    free(record);
     if (reader.bad != NULL)
         return err_set(err, ERR_FAILED, 0, "the record cannot be used: '%s' is missing or wrong",
                 reader.bad);
-    *ret_record = record;
     return 0;
 }

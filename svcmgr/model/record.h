@@ -57,14 +57,14 @@ struct record {
     struct identity supervisor;
     struct identity keeper;
     int64_t started_wall_us; /* of the first generation of this supervision */
-    struct machine machine;
     struct record_generation generations[MACHINE_SLOT_COUNT];
-    struct record_listener listeners[RECORD_LISTENERS_MAX];
-    size_t listener_count;
     struct record_exit last_exit;
+    struct machine machine;
+    size_t listener_count;
+    size_t helper_count;
+    struct record_listener listeners[RECORD_LISTENERS_MAX];
     /* Health commands and exec sessions: their groups are ended by the next supervisor. */
     struct identity helpers[RECORD_HELPERS_MAX];
-    size_t helper_count;
 };
 
 /* Appends the record as text; out->failed says whether memory sufficed. */

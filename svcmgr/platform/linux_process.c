@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +21,9 @@
 #define PROC_PATH_BYTES 64
 #define STAT_BYTES      1024
 #define ENVIRON_BYTES   (128 * 1024)
+/* As much of the stack as is given back: with what the kernel maps for it at the start, stack_guard
+ * gap and all, this stays inside its mapping or fails without harm: madvise(2). */
+#define STACK_TRIM_BYTES ((uintptr_t)96 * 1024)
 
 long linux_read_proc(int64_t pid, const char *name, char *ret_text, size_t size)
 {
@@ -342,6 +346,16 @@ void platform_become_reaper(void)
 #if !defined(SVCMGR_PORTABLE)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 #endif
+}
+
+void platform_trim_stack(void)
+{
+    char here;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    /* What lies below the present frame, and the red zone and a page more, is nobody's any more. */
+    uintptr_t end = ((uintptr_t)&here - page) / page * page;
+
+    (void)madvise((void *)(end - STACK_TRIM_BYTES), STACK_TRIM_BYTES, MADV_DONTNEED);
 }
 
 void platform_default_directories(bool system_scope, const struct platform_user *user,

@@ -98,6 +98,7 @@ int platform_write_lock(platform_handle lock, const char *text, struct err *err)
 /* ---- Users and paths ------------------------------------------------------------------------ */
 
 #define PLATFORM_USER_BYTES  128
+#define PLATFORM_HOME_BYTES  512
 #define PLATFORM_PATH_BYTES  1024
 #define PLATFORM_GROUPS_MAX  64
 
@@ -105,8 +106,8 @@ struct platform_user {
     uint32_t uid;
     uint32_t gid;
     char name[PLATFORM_USER_BYTES];
-    char home[PLATFORM_PATH_BYTES];
-    char shell[PLATFORM_PATH_BYTES];
+    char home[PLATFORM_HOME_BYTES];
+    char shell[PLATFORM_USER_BYTES];
 };
 
 bool platform_is_privileged(void); /* root, or elevated */
@@ -193,6 +194,8 @@ bool platform_tree_is_told(void);
 /* Processes anywhere whose environment carries this instance id. */
 size_t platform_find_instance(const char *instance, int64_t *ret_pids, size_t max);
 
+/* Gives back the memory that the stack needed when it was deepest; an optimisation only. */
+void platform_trim_stack(void);
 /* Orphans below us come to us from now on, where the system can do that. */
 void platform_become_reaper(void);
 /* Own process group, and job control signals ignored. */

@@ -16,7 +16,7 @@
 
 #include "banned.h"
 
-struct platform_loop_state platform_loop = { .signal_pipe = { -1, -1 } };
+struct platform_loop_state platform_loop;
 
 static struct platform_loop_state *const loop = &platform_loop;
 
@@ -60,6 +60,7 @@ int platform_loop_open(struct err *err)
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL); /* whatever the launcher had blocked */
     loop->children_may_have_ended = true;
+    loop->is_open = true;
     return 0;
 }
 
@@ -179,7 +180,10 @@ static void poll_all(int timeout_ms)
         loop->fds[count] = (struct pollfd){ .fd = source->fd, .events = events };
         count++;
     }
-    loop->fds[count] = (struct pollfd){ .fd = loop->signal_pipe[0], .events = POLLIN };
+    loop->fds[count] = (struct pollfd){
+        .fd = loop->is_open ? loop->signal_pipe[0] : -1,
+        .events = POLLIN,
+    };
     loop->polled_count = count;
     loop->next = 0;
     if (sys.poll(loop->fds, count + 1, timeout_ms) <= 0) {

@@ -31,20 +31,23 @@ struct platform_source {
 
 #define LOOP_SIGNALS_MAX 32
 
+/* What is used together lies together, and nothing is set before it is used: an idle process has few
+ * pages of its own. */
 struct platform_loop_state {
-    struct platform_source sources[PLATFORM_SOURCES_MAX];
-    size_t used; /* highest place in use, plus one */
-    struct pollfd fds[PLATFORM_SOURCES_MAX + 1];
-    struct platform_source *polled[PLATFORM_SOURCES_MAX];
-    size_t polled_count;
-    size_t next;
-    int signal_pipe[2];
-    unsigned char signals[LOOP_SIGNALS_MAX];
-    size_t signal_count;
+    bool is_open; /* signals are taken */
     bool children_may_have_ended;
     bool polled_since_child;
     bool told_timer;
+    int signal_pipe[2];
     pid_t left_unreaped;
+    unsigned char signals[LOOP_SIGNALS_MAX];
+    size_t signal_count;
+    size_t polled_count;
+    size_t next;
+    size_t used; /* highest place in use, plus one */
+    struct pollfd fds[PLATFORM_SOURCES_MAX + 1];
+    struct platform_source *polled[PLATFORM_SOURCES_MAX];
+    struct platform_source sources[PLATFORM_SOURCES_MAX];
 };
 
 extern struct platform_loop_state platform_loop;

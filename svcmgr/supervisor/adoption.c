@@ -3,6 +3,7 @@
  * Two ways lead here.  Under the same keeper a new supervisor gets lock, sockets and pipes back and
  * loses nothing.  When keeper and supervisor have both died, the record and what the kernel shows of
  * the process have to do. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "str.h"
@@ -37,9 +38,18 @@ void adoption_read_record(struct supervisor *sup)
     struct err err;
 
     (void)str_format(path, sizeof path, "%s/record", sup->options.state_directory);
-    sup->has_former = platform_read_file(path, RECORD_MAX_BYTES, &text, &err) == 0 &&
-                      record_parse(buffer_text(&text), text.length, &sup->former, &err) == 0;
+    sup->former = calloc(1, sizeof *sup->former);
+    if (sup->former != NULL &&
+            (platform_read_file(path, RECORD_MAX_BYTES, &text, &err) == -1 ||
+                    record_parse(buffer_text(&text), text.length, sup->former, &err) == -1))
+        adoption_forget_record(sup);
     buffer_free(&text);
+}
+
+void adoption_forget_record(struct supervisor *sup)
+{
+    free(sup->former);
+    sup->former = NULL;
 }
 
 /* The configuration that the instance was started with; today's file may say something else. */
@@ -144,10 +154,10 @@ static void take_outputs(struct supervisor *sup)
     for (size_t i = 0; i < sup->link.restored_count; i++) {
         char name[OUTPUT_NAME_BYTES];
 
-        if (strncmp(sup->link.restored[i].name, "out:", 4) != 0 &&
-                strncmp(sup->link.restored[i].name, "err:", 4) != 0)
+        if (strncmp(sup->link.rest->restored[i].name, "out:", 4) != 0 &&
+                strncmp(sup->link.rest->restored[i].name, "err:", 4) != 0)
             continue;
-        (void)str_format(name, sizeof name, "%.31s", sup->link.restored[i].name);
+        (void)str_format(name, sizeof name, "%.31s", sup->link.rest->restored[i].name);
         output_resume(&sup->output, name, link_take(&sup->link, name), ROLE_OUTPUT);
     }
     output_open(&sup->output);
@@ -178,8 +188,8 @@ static bool never_executed(const struct supervisor *sup, enum machine_slot slot)
     if (pid == 0)
         return true; /* only intended */
     for (size_t i = 0; i < sup->link.queue_count; i++)
-        if (sup->link.queue[i].kind == KEEPER_ENDED && sup->link.queue[i].pid == pid)
-            return sup->link.queue[i].code == BARRIER_EXIT_CODE;
+        if (sup->link.rest->queue[i].kind == KEEPER_ENDED && sup->link.rest->queue[i].pid == pid)
+            return sup->link.rest->queue[i].code == BARRIER_EXIT_CODE;
     return false;
 }
 
@@ -195,12 +205,13 @@ static void spawn_again(struct supervisor *sup, enum machine_slot slot)
 int adoption_revive(struct supervisor *sup, struct err *err)
 {
     adoption_read_record(sup);
-    if (!sup->has_former)
+    if (sup->former == NULL)
         return err_set(err, ERR_FAILED, 0, "the record of the running instance cannot be read");
     if (load_config_copy(sup, err) == -1)
         return -1;
-    sup->record = sup->former;
-    sup->machine = sup->former.machine;
+    sup->record = *sup->former;
+    sup->machine = sup->former->machine;
+    adoption_forget_record(sup);
     sup->may_record = true;
     sup->guarded_once = sup->machine.last_number > 0;
     sup->adopted = true;
@@ -288,8 +299,9 @@ void adoption_adopt(struct supervisor *sup, enum decision_kind how)
     if (load_config_copy(sup, &err) == -1)
         journal_write(&sup->journal,
                 &(struct journal_event){ .event = "warning", .cause = err.text, .by_uid = -1 });
-    sup->record = sup->former;
-    sup->machine = sup->former.machine;
+    sup->record = *sup->former;
+    sup->machine = sup->former->machine;
+    adoption_forget_record(sup);
     sup->machine.want_down = false;
     sup->machine.restart_asked = false;
     sup->machine.first = false;

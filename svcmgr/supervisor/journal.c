@@ -10,9 +10,12 @@
 void journal_init(struct journal *journal, const char *directory, const char *name,
         bool to_terminal)
 {
-    *journal = (struct journal){ .file = PLATFORM_NO_HANDLE, .to_terminal = to_terminal };
-    (void)str_copy(journal->directory, sizeof journal->directory, directory);
-    (void)str_copy(journal->name, sizeof journal->name, name);
+    *journal = (struct journal){
+        .directory = directory,
+        .name = name,
+        .file = PLATFORM_NO_HANDLE,
+        .to_terminal = to_terminal,
+    };
 }
 
 void journal_open(struct journal *journal)

@@ -13,11 +13,11 @@
 #define JOURNAL_MAX_BYTES (1024 * 1024)
 
 struct journal {
-    char directory[PLATFORM_PATH_BYTES];
+    const char *directory; /* <state-dir>/NAME; borrowed */
+    const char *name;      /* borrowed */
     platform_handle file; /* none: nothing is written (before the guard said yes) */
     int64_t size;
     bool to_terminal; /* in the foreground people read along on standard error */
-    char name[66];
 };
 
 struct journal_event {

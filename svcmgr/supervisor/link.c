@@ -37,16 +37,16 @@ static void send_pid(struct link *link, enum keeper_message_kind kind, int64_t p
 static void enqueue(struct link *link, const struct keeper_message *message)
 {
     if (link->queue_count < LINK_QUEUE_MAX)
-        link->queue[link->queue_count++] = *message;
+        link->rest->queue[link->queue_count++] = *message;
 }
 
 bool link_next_queued(struct link *link, struct keeper_message *ret_message)
 {
     if (link->queue_count == 0)
         return false;
-    *ret_message = link->queue[0];
+    *ret_message = link->rest->queue[0];
     link->queue_count--;
-    memmove(link->queue, link->queue + 1, link->queue_count * sizeof link->queue[0]);
+    memmove(link->rest->queue, link->rest->queue + 1, link->queue_count * sizeof link->rest->queue[0]);
     return true;
 }
 
@@ -65,9 +65,9 @@ static bool wait_for(struct link *link, enum keeper_message_kind kind)
         if (got != 1)
             return false;
         if (message.kind == KEEPER_HELD && link->restored_count < KEEPER_HELD_MAX) {
-            (void)str_format(link->restored[link->restored_count].name, KEEPER_NAME_BYTES, "%.*s",
+            (void)str_format(link->rest->restored[link->restored_count].name, KEEPER_NAME_BYTES, "%.*s",
                     KEEPER_NAME_BYTES - 1, message.name);
-            link->restored[link->restored_count++].handle = handle;
+            link->rest->restored[link->restored_count++].handle = handle;
             continue;
         }
         platform_close(handle);
@@ -86,6 +86,9 @@ static bool wait_for(struct link *link, enum keeper_message_kind kind)
 
 void link_open(struct link *link, int role)
 {
+    static struct link_rest rest;
+
+    link->rest = &rest;
     link->source = platform_watch_channel(KEEPER_CHANNEL_FD, role, NULL);
     send_pid(link, KEEPER_HELLO, platform_pid());
     if (!wait_for(link, KEEPER_WELCOME))
@@ -145,12 +148,12 @@ void link_decided(struct link *link, int code)
 platform_handle link_take(struct link *link, const char *name)
 {
     for (size_t i = 0; i < link->restored_count; i++) {
-        platform_handle handle = link->restored[i].handle;
+        platform_handle handle = link->rest->restored[i].handle;
 
-        if (strcmp(link->restored[i].name, name) != 0)
+        if (strcmp(link->rest->restored[i].name, name) != 0)
             continue;
-        link->restored[i].handle = PLATFORM_NO_HANDLE;
-        link->restored[i].name[0] = '\0';
+        link->rest->restored[i].handle = PLATFORM_NO_HANDLE;
+        link->rest->restored[i].name[0] = '\0';
         return handle;
     }
     return PLATFORM_NO_HANDLE;
@@ -159,10 +162,10 @@ platform_handle link_take(struct link *link, const char *name)
 void link_drop_rest(struct link *link)
 {
     for (size_t i = 0; i < link->restored_count; i++) {
-        if (link->restored[i].name[0] == '\0')
+        if (link->rest->restored[i].name[0] == '\0')
             continue;
-        platform_close(link->restored[i].handle);
-        link_drop(link, link->restored[i].name);
+        platform_close(link->rest->restored[i].handle);
+        link_drop(link, link->rest->restored[i].name);
     }
     link->restored_count = 0;
 }

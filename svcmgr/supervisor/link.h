@@ -15,13 +15,19 @@ struct link {
     struct platform_source *source; /* NULL: the keeper is gone */
     struct identity keeper;         /* pid 0: there is none */
     int32_t former_lives;           /* supervisors before this one under the same keeper */
+    size_t queue_count;             /* of queue */
+    size_t restored_count;          /* of restored */
+    struct link_rest *rest;         /* static: large, and hardly ever touched */
+};
+
+struct link_restored { /* what the keeper gave back; taken by link_take() */
+    char name[KEEPER_NAME_BYTES];
+    platform_handle handle;
+};
+
+struct link_rest {
     struct keeper_message queue[LINK_QUEUE_MAX]; /* came while something else was waited for */
-    size_t queue_count;
-    struct { /* what the keeper gave back; taken by link_take() */
-        char name[KEEPER_NAME_BYTES];
-        platform_handle handle;
-    } restored[KEEPER_HELD_MAX];
-    size_t restored_count;
+    struct link_restored restored[KEEPER_HELD_MAX];
 };
 
 /* Says hello and takes back what is held.  Without a keeper (descriptor 3 is no channel) the

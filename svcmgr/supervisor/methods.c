@@ -45,14 +45,16 @@ static void answer_failure(struct client *client, const struct protocol_id *id, 
 {
     struct buffer message = { 0 };
     struct json_writer writer;
+    char log[PLATFORM_PATH_BYTES];
 
+    (void)str_format(log, sizeof log, "%s/log", sup->options.state_directory);
     protocol_answer_begin(&writer, &message, id);
     json_write_object(&writer, "error");
     json_write_int(&writer, "code", code);
     json_write_string(&writer, "message", err->text);
     json_write_object(&writer, "data");
     json_write_int(&writer, "exit", err->kind);
-    json_write_string(&writer, "log", sup->output.captured ? sup->output.directory : NULL);
+    json_write_string(&writer, "log", sup->output.captured ? log : NULL);
     json_write_int(&writer, "log_at", sup->failure_log_at);
     json_write_object_end(&writer);
     json_write_object_end(&writer);

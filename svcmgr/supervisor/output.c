@@ -10,15 +10,17 @@
 #define ROTATED_MAX       4096 /* rotated files that are looked at */
 #define ROTATED_NAME_BYTES 40
 
-void output_init(struct output *output, const char *directory, const struct config *config,
+#define LOG_FOLDER "log"
+
+void output_init(struct output *output, const char *state_directory, const struct config *config,
         struct link *link)
 {
     *output = (struct output){
+        .state_directory = state_directory,
         .log = PLATFORM_NO_HANDLE,
         .copy = PLATFORM_NO_HANDLE,
         .link = link,
     };
-    (void)str_copy(output->directory, sizeof output->directory, directory);
     output_configure(output, config);
 }
 
@@ -45,8 +47,9 @@ void output_open(struct output *output)
 
     if (output->log != PLATFORM_NO_HANDLE || !output->captured)
         return;
-    (void)str_format(path, sizeof path, "%s/current", output->directory);
-    if (platform_make_directory(output->directory, 0700, &err) == -1 ||
+    (void)str_format(path, sizeof path, "%s/" LOG_FOLDER, output->state_directory);
+    if (platform_make_directory(path, 0700, &err) == -1 ||
+            !str_format(path, sizeof path, "%s/" LOG_FOLDER "/current", output->state_directory) ||
             platform_open_log(path, &output->log, &err) == -1) {
         output->log = PLATFORM_NO_HANDLE;
         cannot_write(output, &err, 0);
@@ -89,11 +92,12 @@ static void remove_oldest(const struct output *output)
     char path[PLATFORM_PATH_BYTES];
     struct err err;
 
-    (void)platform_list_directory(output->directory, add_rotated, &rotated, &err);
+    (void)str_format(path, sizeof path, "%s/" LOG_FOLDER, output->state_directory);
+    (void)platform_list_directory(path, add_rotated, &rotated, &err);
     if (rotated.count > 0)
         qsort(rotated.names, rotated.count, sizeof *rotated.names, compare_names);
     for (size_t i = 0; i + (size_t)output->keep < rotated.count; i++) {
-        (void)str_format(path, sizeof path, "%s/%s", output->directory, rotated.names[i]);
+        (void)str_format(path, sizeof path, "%s/" LOG_FOLDER "/%s", output->state_directory, rotated.names[i]);
         (void)platform_remove_file(path, &err);
     }
     free(rotated.names);
@@ -122,8 +126,9 @@ static void rotate(struct output *output)
     struct err err;
 
     rotated_name(platform_wall_us(), name, sizeof name);
-    (void)str_format(current, sizeof current, "%s/current", output->directory);
-    (void)str_format(aside, sizeof aside, "%s/%s", output->directory, name);
+    (void)str_format(
+            current, sizeof current, "%s/" LOG_FOLDER "/current", output->state_directory);
+    (void)str_format(aside, sizeof aside, "%s/" LOG_FOLDER "/%s", output->state_directory, name);
     if (platform_rename(current, aside, &err) == -1 ||
             platform_open_log(current, &fresh, &err) == -1) {
         /* Better one log that is too long than none. */

@@ -29,7 +29,7 @@ struct output_stream {
 };
 
 struct output {
-    char directory[PLATFORM_PATH_BYTES]; /* <state-dir>/NAME/log */
+    const char *state_directory; /* <state-dir>/NAME; the log is in log/ below; borrowed */
     platform_handle log;                 /* none: not open */
     platform_handle copy;                /* a terminal that sees it too; none */
     int64_t size;
@@ -46,7 +46,7 @@ struct output {
 };
 
 /* Sets it up; nothing is created before the first output_add(). */
-void output_init(struct output *output, const char *directory, const struct config *config,
+void output_init(struct output *output, const char *state_directory, const struct config *config,
         struct link *link);
 /* Takes over what a new configuration says and what can change live. */
 void output_configure(struct output *output, const struct config *config);

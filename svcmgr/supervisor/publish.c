@@ -216,7 +216,7 @@ static void fill_status(struct supervisor *sup, struct status_space *space)
                                  : STATUS_UNKNOWN;
     status->log_error = sup->output.error[0] != '\0' ? sup->output.error : NULL;
     status->config = sup->options.config_path;
-    (void)str_format(space->log, sizeof space->log, "%s/current", sup->output.directory);
+    (void)str_format(space->log, sizeof space->log, "%s/log/current", sup->options.state_directory);
     status->log = sup->output.captured ? space->log : NULL;
     status->version = SVCMGR_VERSION;
 }
@@ -267,5 +267,6 @@ void publish_state(struct supervisor *sup)
     sup->cause[0] = '\0';
     sup->asked_by = (struct platform_peer){ .uid = -1 };
     tell_launcher(sup, state);
+    sup->may_shrink = state == MACHINE_READY;
     methods_tell_progress(sup);
 }

@@ -79,7 +79,10 @@ int service_load(const char *name, const char *path, struct service **ret_servic
         goto out;
     }
     fill_machine(service);
-    listener_init(&service->listeners, &service->config);
+    if (listener_init(&service->listeners, &service->config, err) == -1) {
+        config_free(&service->config);
+        goto out;
+    }
     *ret_service = service;
     result = 0;
 out:
@@ -113,7 +116,7 @@ void service_free(struct service *service)
     if (service == NULL)
         return;
     service_free(service->reloaded);
-    listener_close_all(&service->listeners);
+    listener_free(&service->listeners);
     config_free(&service->config);
     buffer_free(&service->text);
     free(service);

@@ -137,10 +137,7 @@ static int load_service(struct supervisor *sup, struct err *err)
 
 static void init_output(struct supervisor *sup)
 {
-    char directory[PLATFORM_PATH_BYTES];
-
-    (void)str_format(directory, sizeof directory, "%s/log", sup->options.state_directory);
-    output_init(&sup->output, directory, &sup->service->config, &sup->link);
+    output_init(&sup->output, sup->options.state_directory, &sup->service->config, &sup->link);
     if (!sup->options.background && platform_is_terminal(platform_standard_output()))
         sup->output.copy = platform_standard_output();
 }

@@ -104,7 +104,7 @@ void supervisor_begin_guard(struct supervisor *sup)
     platform_unwatch(sup->standby_watch);
     sup->standby_watch = NULL;
     guard_begin(&sup->guard, &sup->service->config, &sup->service->listeners,
-            sup->has_former ? &sup->former : NULL, !sup->guarded_once, ROLE_GUARD_PROBE);
+            sup->former, !sup->guarded_once, ROLE_GUARD_PROBE);
 }
 
 static void stand_by(struct supervisor *sup)
@@ -155,12 +155,13 @@ static void change_is_guarded(struct supervisor *sup)
     sup->next_service = NULL;
     if (sup->guard.decision.kind != DECISION_START) {
         sup->failure = sup->guard.err;
-        listener_close_all(&sup->added);
+        listener_free(&sup->added);
         service_free(service);
         methods_answer(sup, CLIENT_WAIT_RESTART, false);
         return;
     }
     listener_take_over(&service->listeners, &sup->added);
+    listener_free(&sup->added);
     supervisor_use_service(sup, service);
     adoption_save_config(sup);
     supervisor_hold_listeners(sup);
@@ -178,6 +179,7 @@ static void look_at_guard(struct supervisor *sup)
     }
     switch (sup->guard.decision.kind) {
     case DECISION_START:
+        adoption_forget_record(sup);
         guard_allows(sup);
         break;
     case DECISION_ADOPT:
@@ -222,7 +224,15 @@ static bool is_asked_already(const struct listener_set *set, const struct listen
 
 void supervisor_restart(struct supervisor *sup, struct service *service)
 {
-    sup->added = (struct listener_set){ .count = 0 };
+    struct err err;
+
+    if (listener_init(&sup->added, &service->config, &err) == -1) {
+        sup->failure = err;
+        service_free(service);
+        methods_answer(sup, CLIENT_WAIT_RESTART, false);
+        return;
+    }
+    sup->added.count = 0;
     for (size_t i = 0; i < service->listeners.count; i++)
         if (!is_asked_already(&sup->service->listeners, &service->listeners.list[i]))
             sup->added.list[sup->added.count++] = service->listeners.list[i];
@@ -231,7 +241,6 @@ void supervisor_restart(struct supervisor *sup, struct service *service)
         guard_begin(&sup->guard, &service->config, &sup->added, NULL, false, ROLE_GUARD_PROBE);
         return; /* look_at_guard() goes on */
     }
-    sup->added.count = 0;
     sup->guard.decision.kind = DECISION_START;
     change_is_guarded(sup);
 }
@@ -679,6 +688,9 @@ static void run(struct supervisor *sup)
     while (!is_finished(sup)) {
         struct platform_event event;
 
+        if (sup->may_shrink)
+            platform_trim_stack();
+        sup->may_shrink = false;
         platform_wait(next_deadline(sup), &event);
         dispatch(sup, &event);
         settle(sup);

@@ -93,56 +93,55 @@ struct helper {
 #define SUPERVISOR_HELPERS_MAX 8
 #define SUPERVISOR_REAP_MAX    8
 
+/* What is used together lies together; what is large and hardly ever touched comes last. */
 struct supervisor {
     struct supervisor_options options;
-    struct platform_user user; /* who we are */
     const struct launcher *launcher;
-    bool is_init;    /* process 1 of a container is our keeper */
-    bool on_terminal;
-    bool config_seen_changed;
-
     struct link link;
     platform_handle lock;
     struct service *service; /* for the next spawn */
-    struct machine machine;
-    struct record record;
-    struct record former; /* what was on disk at the start */
-    bool has_former;
-    bool may_record; /* the guard has said yes: before, nothing of a former run is overwritten */
+
+    bool is_init;       /* process 1 of a container is our keeper */
+    bool may_record;    /* the guard has said yes: before, nothing of a former run is overwritten */
     bool record_dirty;
     bool record_failed; /* the last write did: said once */
-    bool needs_restart; /* the configuration in use has keys that only a new instance gets */
-    struct platform_peer asked_by; /* who asked for the change that is under way; uid -1: nobody */
-    struct guard guard;
-    struct service *next_service; /* a restart's configuration, while the guard looks at the
-                                   * addresses that it adds; else NULL */
-    struct listener_set added;    /* those addresses */
     bool guarded_once;
-    struct instance instances[MACHINE_SLOT_COUNT];
-    uint32_t instance_numbers[MACHINE_SLOT_COUNT]; /* generations; the machine forgets them first */
-    struct helper helpers[SUPERVISOR_HELPERS_MAX];
-    int64_t reap[SUPERVISOR_REAP_MAX]; /* ended: reaped when that is written down */
-    size_t reap_count;
-    struct output output;
-    struct control control;
-    struct journal journal;
-
-    int64_t tree_look_ms; /* when to look again whether a tree is gone; PLATFORM_NEVER */
+    bool needs_restart; /* the configuration in use has keys that only a new instance gets */
     bool adopted;
-    bool output_lost; /* adopted without the pipe that it writes to */
+    bool output_lost;  /* adopted without the pipe that it writes to */
+    bool lock_is_held; /* somebody else has the lock: whoever started us asks there */
+    bool may_shrink;   /* a start is over: the stack that it needed is given back */
+    bool done;
+    int exit_code;
     int stops_asked;
-    enum machine_state told_state; /* the last one that the world was told */
+    int64_t end_by_ms;    /* when to end even if something was not sent yet */
+    int64_t tree_look_ms; /* when to look again whether a tree is gone; PLATFORM_NEVER */
     int64_t standby_pause_ms;
     int64_t standby_at_ms; /* when to look again; PLATFORM_NEVER */
     struct platform_source *standby_watch; /* the stranger's process, where it can be watched */
-    char cause[RECORD_REASON_BYTES]; /* of the change that is under way */
-    struct err failure; /* why the last start or restart failed, for whoever waits */
-    int64_t failure_log_at;
+    struct platform_peer asked_by; /* who asked for the change that is under way; uid -1: nobody */
+    enum machine_state told_state; /* the last one that the world was told */
+    uint32_t instance_numbers[MACHINE_SLOT_COUNT]; /* generations; the machine forgets them first */
+    int64_t reap[SUPERVISOR_REAP_MAX]; /* ended: reaped when that is written down */
+    size_t reap_count;
     size_t listeners_held; /* how many places of sockets the keeper may hold */
-    bool done;
-    bool lock_is_held; /* somebody else has the lock: whoever started us asks there */
-    int64_t end_by_ms; /* when to end even if something was not sent yet */
-    int exit_code;
+    int64_t failure_log_at;
+    struct service *next_service; /* a restart's configuration, while the guard looks at the
+                                   * addresses that it adds; else NULL */
+    struct listener_set added;    /* those addresses */
+    struct record *former; /* what was on disk at the start, until the guard is done; NULL: none */
+
+    struct journal journal;
+    struct output output;
+    struct control control;
+    struct platform_user user; /* who we are */
+    char cause[RECORD_REASON_BYTES]; /* of the change that is under way */
+    struct machine machine;
+    struct record record;
+    struct instance instances[MACHINE_SLOT_COUNT];
+    struct helper helpers[SUPERVISOR_HELPERS_MAX];
+    struct err failure; /* why the last start or restart failed, for whoever waits */
+    struct guard guard;
 };
 
 /* Runs until the end by decision; returns the exit code that the keeper was told. */
@@ -227,8 +226,9 @@ void readiness_reached(struct supervisor *sup, enum machine_slot slot, const cha
 
 /* ---- adoption.c ---- */
 
-/* Reads the record on disk into sup->former. */
+/* Reads the record on disk into sup->former, and frees that again. */
 void adoption_read_record(struct supervisor *sup);
+void adoption_forget_record(struct supervisor *sup);
 /* A new supervisor under the same keeper: goes on where the former one was.  Fails if the record
  * cannot be used; then nothing was taken up. */
 int adoption_revive(struct supervisor *sup, struct err *err);
