@@ -369,6 +369,11 @@ void posix_peer(int fd, struct platform_peer *ret_peer)
     ret_peer->uid = (int64_t)credentials.uid;
 }
 
+void platform_peer(platform_handle handle, struct platform_peer *ret_peer)
+{
+    posix_peer((int)handle, ret_peer);
+}
+
 int posix_pass_credentials(int fd)
 {
     int on = 1;

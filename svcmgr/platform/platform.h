@@ -344,6 +344,11 @@ platform_handle platform_take_output(int64_t pid, int number);
 
 /* ---- Pipes ------------------------------------------------------------------------------------ */
 
+struct platform_peer {
+    int64_t pid; /* 0 unknown */
+    int64_t uid; /* -1 unknown */
+};
+
 /* A pipe: the read end for us, the write end for a child. */
 int platform_pipe(platform_handle *ret_read, platform_handle *ret_write, struct err *err);
 /* Sends all of it on a stream socket that the loop does not watch; a closed one is an error and no
@@ -355,6 +360,8 @@ void platform_give_pipe(platform_handle handle, uint32_t uid);
 /* Waits for bytes on a stream that the loop does not watch.  Returns how many came, 0 at its end or
  * when it failed, -1 when time is up. */
 long platform_receive(platform_handle handle, void *ret_data, size_t size, int64_t deadline_ms);
+/* Who is at the other end of a stream; of a pair: who made it. */
+void platform_peer(platform_handle handle, struct platform_peer *ret_peer);
 /* A connected pair of stream sockets. */
 int platform_stream_pair(platform_handle ret_ends[2], struct err *err);
 
@@ -381,11 +388,6 @@ enum platform_event_kind {
 /* What people and managers ask with signals. */
 enum platform_ask { PLATFORM_ASK_STOP, PLATFORM_ASK_HANGUP, PLATFORM_ASK_FORWARD,
     PLATFORM_ASK_RESIZE };
-
-struct platform_peer {
-    int64_t pid; /* 0 unknown */
-    int64_t uid; /* -1 unknown */
-};
 
 /* How a process ended.  Not known (the status went to somebody else): code and by_signal are -1. */
 struct platform_exit {

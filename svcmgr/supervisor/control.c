@@ -56,9 +56,12 @@ void control_close(struct control *control)
 struct client *control_adopt(struct control *control, platform_handle handle, int role)
 {
     struct platform_source *source = platform_watch_stream(handle, role, NULL);
-    struct platform_peer self = { .pid = 0, .uid = (int64_t)platform_uid() };
+    struct platform_peer peer;
 
-    return source == NULL ? NULL : add_client(control, source, self);
+    if (source == NULL)
+        return NULL;
+    platform_peer(handle, &peer);
+    return add_client(control, source, peer);
 }
 
 void control_drop(struct control *control, struct client *client)

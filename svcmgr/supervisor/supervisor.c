@@ -320,10 +320,8 @@ void supervisor_feed(struct supervisor *sup, struct machine_event event)
     event.now_ms = platform_now_ms();
     machine_step(&sup->service->machine, &sup->machine, &event, &actions);
     publish_record(sup);
-    publish_state(sup);
     for (size_t i = 0; i < actions.count; i++)
         perform(sup, &actions.list[i]);
-    publish_state(sup);
 }
 
 void supervisor_feed_slot(
@@ -678,6 +676,8 @@ static void settle(struct supervisor *sup)
     if (!sup->done)
         supervisor_look_at_trees(sup);
     look_at_guard(sup); /* a tree that is gone may have begun a new guard, which may be done */
+    if (sup->service != NULL)
+        publish_state(sup);
     publish_record_now(sup);
     control_sweep(&sup->control);
 }
