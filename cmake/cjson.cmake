@@ -23,6 +23,8 @@ else()
     add_library(svcmgr_cjson_source STATIC ${cjson_SOURCE_DIR}/cJSON.c)
     target_include_directories(svcmgr_cjson_source SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/include)
     target_link_libraries(svcmgr_cjson_source PRIVATE $<$<NOT:$<PLATFORM_ID:Windows>>:m>)
+    # Else its functions are exported on Windows, from an executable too.
+    target_compile_definitions(svcmgr_cjson_source PUBLIC CJSON_HIDE_SYMBOLS)
     set_target_properties(svcmgr_cjson_source PROPERTIES ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
     target_link_libraries(svcmgr_cjson INTERFACE svcmgr_cjson_source)
 endif()

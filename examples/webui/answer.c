@@ -1,12 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
-
 #include "answer.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "net.h"
 #include "page.h"
 
 #define SLOW_MS_MAX 10000
@@ -75,7 +73,7 @@ static void answer_status(
     snprintf(ret_answer->text, sizeof ret_answer->text,
             "{\"name\":\"%s\",\"generation\":%s,\"pid\":%ld,\"state\":\"%s\",\"uptime_ms\":%lld,"
             "\"requests\":%llu,\"socket\":\"%s\",\"address\":\"%s\"}\n",
-            name, facts->generation ? facts->generation : "null", (long)getpid(),
+            name, facts->generation ? facts->generation : "null", net_pid(),
             facts->stopping ? "draining" : "ready", (long long)(now_ms - facts->started_ms),
             (unsigned long long)facts->requests, facts->inherited ? "inherited" : "own", address);
     set_text_body(ret_answer, json_type);
@@ -125,7 +123,7 @@ void answer_request(const struct http_request *request, const struct server_fact
         ret_answer->status = 200;
         ret_answer->delay_ms = delay_from_query(request->query);
         snprintf(ret_answer->text, sizeof ret_answer->text, "{\"slept_ms\":%d,\"pid\":%ld}\n",
-                ret_answer->delay_ms, (long)getpid());
+                ret_answer->delay_ms, net_pid());
         set_text_body(ret_answer, json_type);
     } else {
         answer_error(404, ret_answer);
@@ -138,10 +136,10 @@ static const char *http_date(void)
     static char text[40];
     static time_t formatted;
     time_t now = time(NULL);
-    struct tm parts;
+    const struct tm *parts = now != formatted ? gmtime(&now) : NULL;
 
-    if (now != formatted && gmtime_r(&now, &parts) != NULL) {
-        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (parts != NULL) {
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", parts);
         formatted = now;
     }
     return text;

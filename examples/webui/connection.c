@@ -1,17 +1,7 @@
-#define _POSIX_C_SOURCE 200809L
-#define _DARWIN_C_SOURCE
-
 #include "connection.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define IDLE_LIMIT_MS  15000 /* between requests, from a request's first byte to its last, ... */
 #define WRITE_LIMIT_MS 15000 /* ... and for a peer that does not read */
@@ -20,14 +10,11 @@
 #define TARGET_LOG_MAX 512
 #define STEPS_MAX      96 /* for one connection before the others have their turn */
 
-void connection_open(struct connection *connection, int fd, int64_t now_ms)
+void connection_open(struct connection *connection, net_socket socket, int64_t now_ms)
 {
-    int on = 1;
-
-    /* Fails on a Unix socket, which does not need it. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    net_no_delay(socket);
     connection->phase = CONNECTION_READING;
-    connection->fd = fd;
+    connection->socket = socket;
     connection->deadline_ms = now_ms + IDLE_LIMIT_MS;
     connection->answered_before = false;
     connection->unread = false;
@@ -36,7 +23,7 @@ void connection_open(struct connection *connection, int fd, int64_t now_ms)
 
 void connection_close(struct connection *connection)
 {
-    close(connection->fd);
+    net_close(connection->socket);
     connection->phase = CONNECTION_FREE;
 }
 
@@ -53,7 +40,7 @@ static void write_access_line(const struct connection *connection, int64_t now_m
             (long long)(now_ms - connection->asked_ms));
 
     if (written > 0)
-        (void)!write(STDOUT_FILENO, text, (size_t)written);
+        net_print(text, (size_t)written);
 }
 
 static void begin_answer(struct connection *connection, struct server *server, int64_t now_ms)
@@ -78,10 +65,10 @@ static void refuse(struct connection *connection, struct server *server, int sta
 /* Returns whether there is something more to do now. */
 static bool read_some(struct connection *connection, int64_t now_ms)
 {
-    ssize_t got = recv(connection->fd, connection->in + connection->in_used,
-            sizeof connection->in - connection->in_used, MSG_DONTWAIT);
+    long got = net_receive(connection->socket, connection->in + connection->in_used,
+            sizeof connection->in - connection->in_used);
 
-    if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    if (got == NET_LATER) {
         if (now_ms >= connection->deadline_ms)
             connection_close(connection);
         return false;
@@ -148,7 +135,7 @@ static void finish_answer(struct connection *connection, struct server *server, 
         connection->deadline_ms = now_ms + IDLE_LIMIT_MS;
     } else if (connection->unread || connection->in_used > 0) {
         /* Closing with bytes unread resets the connection, and the peer may lose the answer. */
-        shutdown(connection->fd, SHUT_WR);
+        net_end_sending(connection->socket);
         connection->phase = CONNECTION_LINGERING;
         connection->deadline_ms = now_ms + LINGER_MS;
     } else {
@@ -156,39 +143,37 @@ static void finish_answer(struct connection *connection, struct server *server, 
     }
 }
 
-/* Leaves out the first *skip bytes that iov would point to. */
-static struct iovec piece(const char *text, size_t length, size_t *skip)
+/* Leaves out the first *skip bytes of it. */
+static struct http_span piece(const char *text, size_t length, size_t *skip)
 {
     size_t skipped = *skip < length ? *skip : length;
 
     *skip -= skipped;
-    /* iov_base is not const, since readv() has the same structure. */
-    return (struct iovec) { (void *)(uintptr_t)(text + skipped), length - skipped };
+    return (struct http_span) { text + skipped, length - skipped };
 }
 
 static bool advance_writing(struct connection *connection, struct server *server, int64_t now_ms)
 {
     const struct answer *answer = &connection->answer;
     size_t skip = connection->sent;
-    struct iovec pieces[3];
-    struct msghdr message = { .msg_iov = pieces, .msg_iovlen = connection->head_only ? 1 : 3 };
+    struct http_span pieces[NET_PIECES_MAX];
     size_t left;
-    ssize_t sent;
+    long sent;
 
     pieces[0] = piece(connection->head, connection->head_length, &skip);
     pieces[1] = piece(answer->part[0].text, answer->part[0].length, &skip);
     pieces[2] = piece(answer->part[1].text, answer->part[1].length, &skip);
-    left = pieces[0].iov_len;
+    left = pieces[0].length;
     if (!connection->head_only)
-        left += pieces[1].iov_len + pieces[2].iov_len;
+        left += pieces[1].length + pieces[2].length;
 
-    sent = sendmsg(connection->fd, &message, MSG_DONTWAIT);
-    if (sent == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    sent = net_send(connection->socket, pieces, connection->head_only ? 1 : 3);
+    if (sent == NET_LATER) {
         if (now_ms >= connection->deadline_ms)
             connection_close(connection);
         return false;
     }
-    if (sent == -1) {
+    if (sent == NET_FAILED) {
         connection_close(connection);
         return false;
     }
@@ -201,10 +186,9 @@ static bool advance_writing(struct connection *connection, struct server *server
 
 static bool advance_lingering(struct connection *connection, int64_t now_ms)
 {
-    ssize_t got = recv(connection->fd, connection->in, sizeof connection->in, MSG_DONTWAIT);
-    bool later = got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    long got = net_receive(connection->socket, connection->in, sizeof connection->in);
 
-    if (now_ms >= connection->deadline_ms || (got <= 0 && !later))
+    if (now_ms >= connection->deadline_ms || (got <= 0 && got != NET_LATER))
         connection_close(connection);
     return false;
 }
@@ -214,7 +198,7 @@ void connection_advance(struct connection *connection, struct server *server, in
     bool more = true;
 
     /* A peer that sends request after request must not keep all others waiting.  It is left where
-     * the deadline that has passed brings us back, since poll() may have nothing to report. */
+     * the deadline that has passed brings us back, since net_wait() may have nothing to report. */
     for (int step = 0; more; step++) {
         if (step >= STEPS_MAX && connection->phase == CONNECTION_WAITING)
             break;
@@ -252,19 +236,4 @@ void connection_stopping(struct connection *connection, struct server *server, i
         connection_close(connection);
     else if (connection->deadline_ms > now_ms + FIRST_GRACE_MS)
         connection->deadline_ms = now_ms + FIRST_GRACE_MS;
-}
-
-short connection_events(const struct connection *connection)
-{
-    switch (connection->phase) {
-    case CONNECTION_READING:
-    case CONNECTION_LINGERING:
-        return POLLIN;
-    case CONNECTION_WRITING:
-        return POLLOUT;
-    case CONNECTION_FREE:
-    case CONNECTION_WAITING:
-        break;
-    }
-    return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "net.h"
 
 #define CONNECTION_REQUEST_MAX 8192 /* bytes of request line and headers */
 
@@ -26,7 +27,7 @@ enum connection_phase {
 
 struct connection {
     enum connection_phase phase;
-    int fd;
+    net_socket socket;
     int64_t deadline_ms; /* WAITING: the answer is due; else: the connection is given up */
     int64_t asked_ms;    /* when the request was complete */
     bool answered_before;
@@ -41,17 +42,14 @@ struct connection {
 };
 
 /* Puts an accepted socket into a free slot.  The connection owns it from here on. */
-void connection_open(struct connection *connection, int fd, int64_t now_ms);
+void connection_open(struct connection *connection, net_socket socket, int64_t now_ms);
 
-/* Does all that can be done without waiting.  To be called when poll() reports the socket, when
+/* Does all that can be done without waiting.  To be called when net_wait() reports the socket, when
  * the deadline has passed, and after connection_open().  Frees the slot when all is done. */
 void connection_advance(struct connection *connection, struct server *server, int64_t now_ms);
 
 /* To be called once for each connection after server->facts.stopping has been set. */
 void connection_stopping(struct connection *connection, struct server *server, int64_t now_ms);
-
-/* What poll() should wait for; 0: only for the deadline. */
-short connection_events(const struct connection *connection);
 
 void connection_close(struct connection *connection);
 

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "net.h"
+
 #define LISTENER_MAX 8
 
 /* The sockets on which connections come in: handed over by a service manager, or our own. */
 struct listener {
-    int fds[LISTENER_MAX];
+    net_socket sockets[LISTENER_MAX];
     int count;
     bool inherited;
     unsigned port; /* of the first; 0 for a Unix socket */
@@ -22,8 +24,5 @@ struct listener {
 int listener_open(struct listener *ret_listener, char *text, size_t size);
 
 void listener_close(struct listener *listener);
-
-/* Is a connection waiting on this socket now? */
-bool listener_is_readable(int fd);
 
 #endif

@@ -1,21 +1,14 @@
 /* webui: a small web server to try a service manager with.
  *
  * It takes a listening socket that it is given, or makes one; tells NOTIFY_SOCKET when it is ready
- * and when it stops; and on SIGTERM finishes what it has accepted.  One thread, one poll(). */
-#define _POSIX_C_SOURCE 200809L
-
+ * and when it stops; and on SIGTERM (Ctrl-Break on Windows) finishes what it has accepted.  One
+ * thread, one net_wait(). */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "connection.h"
 #include "listener.h"
@@ -25,7 +18,7 @@
 #define DRAIN_LIMIT_MS  8000
 #define ACCEPT_AT_ONCE  32
 #define ACCEPT_PAUSE_MS 100
-#define POLL_ITEMS_MAX  (1 + LISTENER_MAX + CONNECTIONS_MAX)
+#define ITEMS_MAX       (LISTENER_MAX + CONNECTIONS_MAX)
 
 static struct connection connections[CONNECTIONS_MAX];
 static struct server server;
@@ -40,20 +33,7 @@ static struct {
     int watchdog_every_ms;    /* 0: nobody asks for it */
 } loop;
 
-/* Written by the handler of SIGTERM and SIGINT. */
-static int signal_pipe[2] = { -1, -1 };
-static int handed_over[LISTENER_MAX];
-static int handed_over_count;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) NET_PRINTF(1, 2);
 
 static void say(const char *format, ...)
 {
@@ -64,39 +44,6 @@ static void say(const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fprintf(stderr, "webui: %s\n", text);
-}
-
-/* Besides waking the loop, puts our end of the pipe in the place of each socket that was handed
- * over.  Such a socket may block (see listener.c); if the signal comes between poll() and accept(),
- * accept() now fails instead of waiting for a connection that nobody may ever make. */
-static void on_stop_signal(int number)
-{
-    unsigned char byte = (unsigned char)number;
-    int saved_errno = errno;
-
-    for (int i = 0; i < handed_over_count; i++)
-        (void)dup2(signal_pipe[0], handed_over[i]);
-    (void)!write(signal_pipe[1], &byte, 1);
-    errno = saved_errno;
-}
-
-static int catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_stop_signal };
-
-    if (pipe(signal_pipe) == -1 || fcntl(signal_pipe[0], F_SETFL, O_NONBLOCK) == -1 ||
-            fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK) == -1)
-        return -1;
-    if (listener.inherited) {
-        memcpy(handed_over, listener.fds, sizeof handed_over);
-        handed_over_count = listener.count;
-    }
-    /* Without SA_RESTART: whatever waits is to return. */
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGTERM, &action, NULL) == -1 || sigaction(SIGINT, &action, NULL) == -1)
-        return -1;
-    action.sa_handler = SIG_IGN;
-    return sigaction(SIGPIPE, &action, NULL);
 }
 
 static void advance(struct connection *connection, int64_t now)
@@ -120,16 +67,15 @@ static struct connection *free_slot(void)
     return &connections[i];
 }
 
-static void accept_some(int fd, int limit, int64_t now)
+static void accept_some(net_socket from, int limit, int64_t now)
 {
-    while (limit-- > 0 && loop.open < CONNECTIONS_MAX && listener_is_readable(fd)) {
-        int accepted = accept(fd, NULL, NULL);
+    while (limit-- > 0 && loop.open < CONNECTIONS_MAX && net_is_readable(from)) {
+        bool is_exhausted;
+        net_socket accepted = net_accept(from, &is_exhausted);
         struct connection *connection;
 
-        if (accepted == -1) {
-            /* EAGAIN: the other generation was faster.  ECONNABORTED and the like: the peer has
-             * gone.  Only for want of descriptors or memory would the loop spin. */
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        if (accepted == NET_NO_SOCKET) {
+            if (is_exhausted)
                 loop.accept_again_ms = now + ACCEPT_PAUSE_MS;
             return;
         }
@@ -147,7 +93,7 @@ static void begin_stop(int64_t now)
      * was handed over they wait for the next generation. */
     if (!listener.inherited) {
         for (int i = 0; i < listener.count; i++)
-            accept_some(listener.fds[i], CONNECTIONS_MAX, now);
+            accept_some(listener.sockets[i], CONNECTIONS_MAX, now);
     }
     listener_close(&listener);
     server.facts.stopping = true;
@@ -164,11 +110,9 @@ static void begin_stop(int64_t now)
 }
 
 /* A second signal means: now. */
-static void take_signals(int64_t now)
+static void take_stops(int64_t now)
 {
-    unsigned char bytes[16];
-
-    while (read(signal_pipe[0], bytes, sizeof bytes) > 0) {
+    for (int count = net_take_stops(); count > 0; count--) {
         if (server.facts.stopping)
             loop.stop_deadline_ms = now;
         else
@@ -182,12 +126,11 @@ static void earlier(int64_t *deadline_ms, int64_t other_ms)
         *deadline_ms = other_ms;
 }
 
-/* Fills the items: the pipe, the listeners, the connections, slots[i] naming that of item i.  Says
- * until when to wait.  There is no item without a descriptor of its own, since poll() refuses more
- * items than the process may have descriptors. */
-static nfds_t prepare_poll(struct pollfd *items, int *slots, int64_t now, int64_t *ret_deadline_ms)
+/* Fills the items: the listeners, then the connections, slots[i] naming that of item i.  Says until
+ * when to wait. */
+static int prepare_wait(struct net_item *items, int *slots, int64_t now, int64_t *ret_deadline_ms)
 {
-    nfds_t count = 1;
+    int count = 0;
     bool accepting = loop.open < CONNECTIONS_MAX && now >= loop.accept_again_ms;
     int last_used = 0;
 
@@ -199,27 +142,30 @@ static nfds_t prepare_poll(struct pollfd *items, int *slots, int64_t now, int64_
     if (loop.watchdog_every_ms > 0)
         earlier(ret_deadline_ms, loop.watchdog_ms);
 
-    items[0] = (struct pollfd) { .fd = signal_pipe[0], .events = POLLIN };
-    /* poll() passes over a negative descriptor. */
     for (int i = 0; i < listener.count; i++)
         items[count++] =
-                (struct pollfd) { .fd = accepting ? listener.fds[i] : -1, .events = POLLIN };
+                (struct net_item) { .socket = accepting ? listener.sockets[i] : NET_NO_SOCKET,
+                    .for_reading = true };
     for (int i = 0; i < loop.slots_used; i++) {
         struct connection *connection = &connections[i];
+        enum connection_phase phase = connection->phase;
 
-        if (connection->phase == CONNECTION_FREE)
+        if (phase == CONNECTION_FREE)
             continue;
         last_used = i + 1;
         earlier(ret_deadline_ms, connection->deadline_ms);
-        items[count] =
-                (struct pollfd) { .fd = connection->fd, .events = connection_events(connection) };
+        items[count] = (struct net_item) {
+            .socket = connection->socket,
+            .for_reading = phase == CONNECTION_READING || phase == CONNECTION_LINGERING,
+            .for_writing = phase == CONNECTION_WRITING,
+        };
         slots[count++] = i;
     }
     loop.slots_used = last_used;
     return count;
 }
 
-static int poll_timeout(int64_t now, int64_t deadline_ms)
+static int wait_limit(int64_t now, int64_t deadline_ms)
 {
     if (deadline_ms == INT64_MAX)
         return -1;
@@ -229,15 +175,15 @@ static int poll_timeout(int64_t now, int64_t deadline_ms)
 }
 
 static void handle_connections(
-        const struct pollfd *items, const int *slots, nfds_t count, int64_t now)
+        const struct net_item *items, const int *slots, int count, int64_t now)
 {
-    for (nfds_t i = 1 + (nfds_t)listener.count; i < count; i++) {
+    for (int i = listener.count; i < count; i++) {
         struct connection *connection = &connections[slots[i]];
 
-        if (connection->phase == CONNECTION_WAITING && items[i].revents != 0) {
+        if (connection->phase == CONNECTION_WAITING && items[i].happened) {
             connection_close(connection); /* an error or a hang-up: nobody waits any more */
             loop.open--;
-        } else if (items[i].revents != 0 || now >= connection->deadline_ms) {
+        } else if (items[i].happened || now >= connection->deadline_ms) {
             advance(connection, now);
         }
     }
@@ -245,26 +191,25 @@ static void handle_connections(
 
 static void serve(void)
 {
-    static struct pollfd items[POLL_ITEMS_MAX];
-    static int slots[POLL_ITEMS_MAX];
+    static struct net_item items[ITEMS_MAX];
+    static int slots[ITEMS_MAX];
 
-    while (!server.facts.stopping || (loop.open > 0 && now_ms() < loop.stop_deadline_ms)) {
+    while (!server.facts.stopping || (loop.open > 0 && net_now_ms() < loop.stop_deadline_ms)) {
         int64_t deadline_ms;
-        int64_t now = now_ms();
-        nfds_t count = prepare_poll(items, slots, now, &deadline_ms);
-        int ready = poll(items, count, poll_timeout(now, deadline_ms));
+        int64_t now = net_now_ms();
+        int count = prepare_wait(items, slots, now, &deadline_ms);
 
-        now = now_ms();
-        if (ready == -1)
-            count = 0; /* a signal: the items say nothing */
+        if (!net_wait(items, count, wait_limit(now, deadline_ms)))
+            count = 0;
+        now = net_now_ms();
         if (count > 0)
             handle_connections(items, slots, count, now);
         server.full = loop.open == CONNECTIONS_MAX;
         for (int i = 0; i < listener.count && count > 0; i++) {
-            if (items[1 + i].revents != 0)
-                accept_some(listener.fds[i], ACCEPT_AT_ONCE, now);
+            if (items[i].happened)
+                accept_some(listener.sockets[i], ACCEPT_AT_ONCE, now);
         }
-        take_signals(now);
+        take_stops(now);
         if (loop.watchdog_every_ms > 0 && now >= loop.watchdog_ms) {
             notify_send("WATCHDOG=1", false);
             loop.watchdog_ms = now + loop.watchdog_every_ms;
@@ -288,7 +233,7 @@ static int write_port_file(const char *path)
         return -1;
     written = fprintf(file, "%u\n", listener.port) > 0;
     if (fclose(file) != 0 || !written || rename(temporary, path) == -1) {
-        (void)unlink(temporary);
+        (void)remove(temporary);
         return -1;
     }
     return 0;
@@ -317,7 +262,7 @@ static void gather_facts(void)
 
     server.facts.name = name ? name : "webui";
     server.facts.generation = is_number(generation) ? generation : NULL;
-    server.facts.started_ms = now_ms();
+    server.facts.started_ms = net_now_ms();
 }
 
 static void tell_ready(void)
@@ -327,8 +272,8 @@ static void tell_ready(void)
     server.facts.address = listener.url;
     server.facts.inherited = listener.inherited;
     loop.watchdog_every_ms = notify_watchdog_ms();
-    loop.watchdog_ms = now_ms() + loop.watchdog_every_ms;
-    say("pid %ld serves %s (%s socket)", (long)getpid(), listener.url,
+    loop.watchdog_ms = net_now_ms() + loop.watchdog_every_ms;
+    say("pid %ld serves %s (%s socket)", net_pid(), listener.url,
             listener.inherited ? "inherited" : "own");
     snprintf(text, sizeof text, "READY=1\nSTATUS=Serving %s", listener.url);
     notify_send(text, true);
@@ -347,13 +292,17 @@ int main(int argc, char **argv)
         else
             return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
     }
+    if (net_begin() == -1) {
+        say("cannot use sockets: %s", net_problem());
+        return 1;
+    }
     gather_facts();
     if (listener_open(&listener, problem, sizeof problem) == -1) {
         say("%s", problem);
         return 1;
     }
-    if (catch_signals() == -1) {
-        say("cannot set up signals: %s", strerror(errno));
+    if (net_catch_stop(listener.sockets, listener.inherited ? listener.count : 0) == -1) {
+        say("cannot set up signals: %s", net_problem());
         return 1;
     }
     if (port_file != NULL && write_port_file(port_file) == -1) {

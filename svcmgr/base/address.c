@@ -328,3 +328,8 @@ bool address_covers(const struct address *listening, const struct address *targe
         return false;
     return a.family == b.family || a.family == ADDRESS_IPV6;
 }
+
+bool address_overlap(const struct address *a, const struct address *b)
+{
+    return address_covers(a, b) || address_covers(b, a);
+}

@@ -44,8 +44,11 @@ bool address_is_loopback(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 
 /* Whether a connection to 'target' may reach a socket that listens on 'listening': the same
- * address, or the wildcard of its family, or "::" for IPv4 (dual-stack is the default on Linux and macOS).
- * An IPv4-mapped IPv6 address counts as the IPv4 address. */
+ * address, or the wildcard of its family, or "::" for IPv4 (dual-stack is the default on Linux and
+ * macOS). An IPv4-mapped IPv6 address counts as the IPv4 address. */
 bool address_covers(const struct address *listening, const struct address *target);
+
+/* Whether one of the two covers the other. */
+bool address_overlap(const struct address *a, const struct address *b);
 
 #endif

@@ -3,7 +3,14 @@
 #define SVCMGR_BANNED_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#undef alloca /* a macro in some C libraries */
+/* Macros in some C libraries. */
+#undef alloca
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef sprintf
+#undef vsprintf
+#undef popen
 #pragma GCC poison strcpy strcat strncpy sprintf vsprintf strtok gets atoi atol atoll
 #pragma GCC poison strtol strtoul strtoll strtoull strtod sscanf system popen gmtime localtime
 #pragma GCC poison sleep usleep Sleep signal vfork alloca

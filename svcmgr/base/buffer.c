@@ -6,7 +6,8 @@
 
 #include "banned.h"
 
-#define BUFFER_FIRST_BYTES 256
+#define BUFFER_FIRST_BYTES  256
+#define BUFFER_PRINTF_GUESS 63
 
 char *buffer_reserve(struct buffer *buffer, size_t length)
 {
@@ -57,19 +58,26 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;
     va_list again;
+    size_t guess = BUFFER_PRINTF_GUESS;
     int length;
     char *room;
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    length = vsnprintf(NULL, 0, format, arguments);
-    room = length < 0 ? NULL : buffer_reserve(buffer, (size_t)length);
-    if (room == NULL) {
-        buffer->failed = true;
-    } else {
-        (void)vsnprintf(room, (size_t)length + 1, format, again);
-        buffer->length += (size_t)length;
+    /* Mostly it fits, and is formatted once. */
+    if (buffer->limit != 0 && buffer->limit - buffer->length < guess)
+        guess = buffer->limit - buffer->length;
+    room = buffer_reserve(buffer, guess);
+    length = room == NULL ? -1 : vsnprintf(room, guess + 1, format, arguments);
+    if (length > (int)guess) {
+        room = buffer_reserve(buffer, (size_t)length);
+        if (room != NULL)
+            (void)vsnprintf(room, (size_t)length + 1, format, again);
     }
+    if (room == NULL || length < 0)
+        buffer->failed = true;
+    else
+        buffer->length += (size_t)length;
     va_end(again);
     va_end(arguments);
 }

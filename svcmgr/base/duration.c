@@ -1,6 +1,5 @@
 #include "duration.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,7 +103,7 @@ bool duration_from_seconds(double seconds, int64_t *ret_ms)
 {
     double ms = seconds * 1000;
 
-    if (!isfinite(ms) || ms < 0 || ms > (double)DURATION_MAX_MS)
+    if (!(ms >= 0 && ms <= (double)DURATION_MAX_MS)) /* not a number is neither */
         return false;
     *ret_ms = (int64_t)(ms + 0.5);
     return true;

@@ -5,7 +5,7 @@
 
 #include "banned.h"
 
-int err_set(struct err *err, enum err_kind kind, long os_code, const char *format, ...)
+void err_fill(struct err *err, enum err_kind kind, long os_code, const char *format, ...)
 {
     va_list arguments;
 
@@ -14,10 +14,9 @@ int err_set(struct err *err, enum err_kind kind, long os_code, const char *forma
     va_start(arguments, format);
     (void)vsnprintf(err->text, sizeof err->text, format, arguments);
     va_end(arguments);
-    return -1;
 }
 
-int err_prefix(struct err *err, const char *format, ...)
+void err_fill_prefix(struct err *err, const char *format, ...)
 {
     char rest[ERR_TEXT_BYTES];
     va_list arguments;
@@ -29,10 +28,9 @@ int err_prefix(struct err *err, const char *format, ...)
     va_end(arguments);
     length = strlen(err->text);
     (void)snprintf(err->text + length, sizeof err->text - length, ": %s", rest);
-    return -1;
 }
 
-int err_append(struct err *err, const char *format, ...)
+void err_fill_end(struct err *err, const char *format, ...)
 {
     size_t length = strlen(err->text);
     va_list arguments;
@@ -40,10 +38,4 @@ int err_append(struct err *err, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(err->text + length, sizeof err->text - length, format, arguments);
     va_end(arguments);
-    return -1;
-}
-
-int err_memory(struct err *err)
-{
-    return err_set(err, ERR_FAILED, 0, "out of memory");
 }

@@ -9,7 +9,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__)
+/* For Windows gcc means the printf of Microsoft's library by "printf". */
+#define ERR_PRINTF(format_at, first_at) __attribute__((format(gnu_printf, format_at, first_at)))
+#elif defined(__clang__)
 #define ERR_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 #else
 #define ERR_PRINTF(format_at, first_at)
@@ -38,17 +41,35 @@ struct err {
     char text[ERR_TEXT_BYTES];
 };
 
-/* Fills *err and returns -1, so that a caller can write: return err_set(err, ...). */
-int err_set(struct err *err, enum err_kind kind, long os_code, const char *format, ...)
+/* Fills *err and is -1, so that a caller can write: return err_set(err, ...).  A macro, so that
+ * compilers and analysers see the -1 too.
+ *
+ * int err_set(struct err *err, enum err_kind kind, long os_code, const char *format, ...); */
+#define err_set(err, kind, os_code, ...) (err_fill(err, kind, os_code, __VA_ARGS__), err_failed())
+
+/* Puts "CONTEXT: " in front of the sentence; is -1.
+ *
+ * int err_prefix(struct err *err, const char *format, ...); */
+#define err_prefix(err, ...) (err_fill_prefix(err, __VA_ARGS__), err_failed())
+
+/* Appends to the sentence; is -1.
+ *
+ * int err_append(struct err *err, const char *format, ...); */
+#define err_append(err, ...) (err_fill_end(err, __VA_ARGS__), err_failed())
+
+/* Out of memory; is -1.
+ *
+ * int err_memory(struct err *err); */
+#define err_memory(err) err_set(err, ERR_FAILED, 0, "out of memory")
+
+/* What the macros call. */
+void err_fill(struct err *err, enum err_kind kind, long os_code, const char *format, ...)
         ERR_PRINTF(4, 5);
-
-/* Puts "CONTEXT: " in front of the sentence and returns -1. */
-int err_prefix(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
-
-/* Appends to the sentence and returns -1. */
-int err_append(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
-
-/* Out of memory; returns -1. */
-int err_memory(struct err *err);
+void err_fill_prefix(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
+void err_fill_end(struct err *err, const char *format, ...) ERR_PRINTF(2, 3);
+static inline int err_failed(void)
+{
+    return -1;
+}
 
 #endif

@@ -8,8 +8,8 @@
 #define IDENTITY_BOOT_BYTES 40
 
 struct identity {
-    int64_t pid;         /* 0: nobody */
-    uint64_t start_time; /* in the system's own unit, since boot where it has one; 0: unknown */
+    int64_t pid;            /* 0: nobody */
+    uint64_t start_time;    /* in the system's own unit, since boot where it has one; 0: unknown */
     uint64_t pid_namespace; /* 0: the system has none */
     char boot_id[IDENTITY_BOOT_BYTES]; /* "" if unknown */
 };

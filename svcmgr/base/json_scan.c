@@ -153,14 +153,24 @@ static int scan_unicode_escape(struct json_scan *scan, size_t escape_at)
     return 0;
 }
 
+/* Most of a long string is like this, and it is gone through in one go. */
+static size_t plain_end(const char *text, size_t at, size_t length)
+{
+    while (at < length && (unsigned char)text[at] >= 0x20 && text[at] != '"' && text[at] != '\\')
+        at++;
+    return at;
+}
+
 static int scan_string(struct json_scan *scan)
 {
     size_t start = scan->at++;
 
     for (;;) {
-        size_t at = scan->at;
-        char c = peek(scan);
+        size_t at = plain_end(scan->text, scan->at, scan->length);
+        char c;
 
+        scan->at = at;
+        c = peek(scan);
         if (at >= scan->length || c == '\n')
             return fail(scan, start, "this string is never closed");
         if ((unsigned char)c < 0x20)
@@ -168,9 +178,7 @@ static int scan_string(struct json_scan *scan)
         scan->at++;
         if (c == '"')
             return 0;
-        if (c != '\\')
-            continue;
-        c = peek(scan);
+        c = peek(scan); /* behind a backslash */
         if (c == '\0' || strchr("\"\\/bfnrtu", c) == NULL)
             return fail(scan, at, "unknown escape; write a backslash as \\\\");
         scan->at++;
@@ -322,7 +330,7 @@ static size_t first_bad_byte(const char *text, size_t length)
     size_t step = 1;
 
     while (at < length && step > 0) {
-        step = str_utf8_length(text + at, length - at);
+        step = (unsigned char)text[at] < 0x80 ? 1 : str_utf8_length(text + at, length - at);
         at += step;
     }
     return at;

@@ -1,8 +1,8 @@
 #include "json_write.h"
 
-#include <inttypes.h>
 #include <string.h>
 
+#include "base64.h"
 #include "str.h"
 
 #include "banned.h"
@@ -16,12 +16,32 @@ static void new_line(struct json_writer *writer)
         buffer_puts(writer->out, "  ");
 }
 
+/* How many bytes go out as they are: documents are written at every change of a service, so the
+ * common case has to be quick. */
+static size_t plain_length(const char *data, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length && (unsigned char)data[at] >= 0x20 && (unsigned char)data[at] < 0x7F &&
+            data[at] != '"' && data[at] != '\\')
+        at++;
+    return at;
+}
+
 static void put_escaped(struct buffer *out, const char *data, size_t length)
 {
-    buffer_puts(out, "\"");
+    buffer_append(out, "\"", 1);
     for (size_t at = 0; at < length;) {
-        unsigned char c = (unsigned char)data[at];
-        size_t step = str_utf8_length(data + at, length - at);
+        size_t plain = plain_length(data + at, length - at);
+        unsigned char c;
+        size_t step;
+
+        buffer_append(out, data + at, plain);
+        at += plain;
+        if (at == length)
+            break;
+        c = (unsigned char)data[at];
+        step = str_utf8_length(data + at, length - at);
 
         if (c == '"' || c == '\\')
             buffer_printf(out, "\\%c", c);
@@ -37,7 +57,26 @@ static void put_escaped(struct buffer *out, const char *data, size_t length)
             buffer_puts(out, "\xEF\xBF\xBD");
         at += step > 0 ? step : 1;
     }
-    buffer_puts(out, "\"");
+    buffer_append(out, "\"", 1);
+}
+
+static void put_number(struct buffer *out, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    buffer_append(out, digits + at, sizeof digits - at);
+}
+
+static uint64_t put_sign(struct buffer *out, int64_t value)
+{
+    if (value >= 0)
+        return (uint64_t)value;
+    buffer_append(out, "-", 1);
+    return 0 - (uint64_t)value; /* the smallest int64_t has no positive twin */
 }
 
 static void put_key(struct json_writer *writer, const char *key)
@@ -104,10 +143,18 @@ void json_write_bytes(struct json_writer *writer, const char *key, const char *d
     put_escaped(writer->out, data, length);
 }
 
+void json_write_base64(struct json_writer *writer, const char *key, const void *data, size_t length)
+{
+    put_key(writer, key);
+    buffer_append(writer->out, "\"", 1);
+    base64_encode(data, length, writer->out);
+    buffer_append(writer->out, "\"", 1);
+}
+
 void json_write_int(struct json_writer *writer, const char *key, int64_t value)
 {
     put_key(writer, key);
-    buffer_printf(writer->out, "%" PRId64, value);
+    put_number(writer->out, put_sign(writer->out, value));
 }
 
 void json_write_bool(struct json_writer *writer, const char *key, bool value)
@@ -122,13 +169,14 @@ void json_write_null(struct json_writer *writer, const char *key)
 
 void json_write_thousandths(struct json_writer *writer, const char *key, int64_t value)
 {
-    /* Unsigned, since the smallest int64_t has no positive twin. */
-    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    unsigned part = (unsigned)(size % 1000);
+    uint64_t size;
+    unsigned part;
     int digits = 3;
 
     put_key(writer, key);
-    buffer_printf(writer->out, "%s%" PRIu64, value < 0 ? "-" : "", size / 1000);
+    size = put_sign(writer->out, value);
+    part = (unsigned)(size % 1000);
+    put_number(writer->out, size / 1000);
     if (part == 0)
         return;
     while (part % 10 == 0) {

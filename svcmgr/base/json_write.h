@@ -27,6 +27,8 @@ void json_write_list_end(struct json_writer *writer);
 /* NULL becomes null. */
 void json_write_string(struct json_writer *writer, const char *key, const char *text);
 void json_write_bytes(struct json_writer *writer, const char *key, const char *data, size_t length);
+void json_write_base64(
+        struct json_writer *writer, const char *key, const void *data, size_t length);
 void json_write_int(struct json_writer *writer, const char *key, int64_t value);
 void json_write_bool(struct json_writer *writer, const char *key, bool value);
 void json_write_null(struct json_writer *writer, const char *key);

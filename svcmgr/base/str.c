@@ -216,7 +216,7 @@ static bool put(char *target, size_t size, size_t *at, char c)
 {
     if (*at + 5 > size)
         return false;
-    target[(*at)++] = (char)((unsigned char)c < 0x20 || c == 0x7F ? '?' : c);
+    target[(*at)++] = c;
     return true;
 }
 
@@ -249,13 +249,40 @@ void str_command_line(char *target, size_t size, const char *const *argv)
         memcpy(target + at, "...", 3);
         at += 3;
     }
-    if (size > 0)
-        target[at] = '\0';
+    if (size == 0)
+        return;
+    target[at] = '\0';
+    str_make_printable(target);
+}
+
+/* Terminals obey U+0080 to U+009F too: ECMA-48 has CSI there. */
+static bool is_control(const char *character, size_t length)
+{
+    unsigned char first = (unsigned char)character[0];
+
+    if (length == 2)
+        return first == 0xC2 && (unsigned char)character[1] < 0xA0;
+    return length == 1 && (first < 0x20 || first == 0x7F);
 }
 
 void str_make_printable(char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+    const char *from = text;
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        size_t length = str_utf8_length(from, left);
+        bool good = length > 0 && !is_control(from, length);
+
+        if (length == 0)
+            length = 1;
+        if (good)
+            memmove(text, from, length);
+        else
             *text = '?';
+        text += good ? length : 1;
+        from += length;
+        left -= length;
+    }
+    *text = '\0';
 }

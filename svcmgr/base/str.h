@@ -40,7 +40,8 @@ const char *str_nearest(const char *text, const char *const *names, size_t count
  * not fit.  Control characters become '?'. */
 void str_command_line(char *target, size_t size, const char *const *argv);
 
-/* Replaces control characters by '?', for text of others that goes on one line. */
+/* Replaces control characters, and bytes that are no UTF-8, by '?': for text of others that goes on
+ * one line of a terminal. */
 void str_make_printable(char *text);
 
 #endif

@@ -24,10 +24,16 @@ enum cli_command {
     CLI_STATUS,
     CLI_LIST,
     CLI_LOGS,
+    CLI_EVENTS,
+    CLI_EXEC,
     CLI_DOCTOR,
+    CLI_INSTALL,
+    CLI_UNINSTALL,
+    CLI_UPGRADE,
     CLI_VERSION,
     CLI_HELP,
     CLI_SUPERVISE, /* the keeper's child; not for people */
+    CLI_SELF_CHECK,
     CLI_COMMAND_COUNT
 };
 
@@ -61,32 +67,38 @@ struct cli {
     bool keep_standby;
     bool fail_exit;
     bool exit_code_from_instance;
-    bool background; /* of run: started by start */
+    bool background;        /* of run: started by start */
     bool only_dependencies; /* of start: all but the service itself */
+    bool tty;               /* of exec */
+    bool stdin_too;         /* of exec */
     bool help;
     const char *lines;
     const char *since;
+    const char *timeout;    /* of exec */
+    const char *output_cap; /* of exec */
     const char *expect_pid;
     const char *duplicate;
     const char *control;
     const char *config_path; /* of supervise, and of run by start: the service's own paths */
     const char *state_path;
+    const char *keeper_protocol; /* of self-check */
+    const char *resume;          /* of run: the pipe from the image before */
+    const char *executable;      /* of upgrade */
+    const char *launcher;        /* of install */
+    bool with_socket;            /* likewise, as what follows */
+    bool as_task;
+    bool print;
+    bool for_all;
+    bool linger;
     const struct cli_set *sets; /* of add; static */
     size_t set_count;
 };
 
-/* Reads argv into *ret_cli.  Returns 0, or -1 (ERR_USAGE). */
-int cli_parse(int argc, char **argv, struct cli *ret_cli, struct err *err);
-
-const char *cli_command_name(enum cli_command command);
-void cli_print_help(void);
-void cli_print_usage(enum cli_command command);
-
 /* Runs the whole program; returns the exit code. */
 int cli_main(int argc, char **argv);
 
-/* One line on standard error: "svcmgr: NAME: TEXT"; name may be NULL. */
-void cli_complain(const char *name, const struct err *err);
+/* One line on standard output, "NAME: TEXT", or on standard error, "svcmgr: NAME: TEXT".  What
+ * makes a command fail is told by report_failure(). */
 void cli_say(const char *name, const char *format, ...) ERR_PRINTF(2, 3);
 void cli_warn(const char *name, const char *format, ...) ERR_PRINTF(2, 3);
 
@@ -96,13 +108,24 @@ int cli_check(const struct cli *cli);
 int cli_start(const struct cli *cli);
 int cli_run(const struct cli *cli);
 int cli_stop(const struct cli *cli);
+int cli_install(const struct cli *cli);
+int cli_uninstall(const struct cli *cli);
+int cli_upgrade(const struct cli *cli);
+int cli_self_check(const struct cli *cli);
 int cli_restart(const struct cli *cli);
 int cli_reload(const struct cli *cli);
 int cli_signal(const struct cli *cli);
 int cli_status(const struct cli *cli);
 int cli_list(const struct cli *cli);
 int cli_logs(const struct cli *cli);
+int cli_events(const struct cli *cli);
+int cli_exec(const struct cli *cli);
 int cli_doctor(const struct cli *cli);
+int cli_version(const struct cli *cli);
+int cli_help(const struct cli *cli);
 int cli_supervise(const struct cli *cli);
+
+/* What the first process of a launcher's job ends with, where 'code' is meant. */
+int cli_end_code(const char *name, int code);
 
 #endif

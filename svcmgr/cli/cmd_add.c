@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "environment.h"
+#include "json.h"
 #include "json_write.h"
+#include "report.h"
 #include "scope.h"
 #include "str.h"
 #include "tokens.h"
@@ -52,37 +54,21 @@ static int resolve_program(
 {
     const char *word = cli->rest[0];
     const char *path = platform_environment("PATH");
-    char here[PLATFORM_PATH_BYTES];
-    const char *base[] = { ENVIRONMENT_PATH, path };
 
-    if (word[0] == '/')
-        return str_copy(ret_program, size, word) ? 0 : err_set(err, ERR_USAGE, 0, "path too long");
-    if (strchr(word, '/') != NULL) {
-        if (!platform_working_directory(here, sizeof here) ||
-                !str_format(ret_program, size, "%s/%s", here,
-                        strncmp(word, "./", 2) == 0 ? word + 2 : word))
-            return err_set(err, ERR_USAGE, 0, "the path of the command is too long");
+    if (platform_file_name(word) != word)
+        return platform_absolute(word, ret_program, size)
+                ? 0
+                : err_set(err, ERR_USAGE, 0, "the path of the command is too long");
+    if (platform_find_program(word, platform_search_path(), ret_program, size))
+        return str_copy(ret_program, size, word) ? 0 : -1;
+    if (path != NULL && platform_find_program(word, path, ret_program, size)) {
+        if (!cli->quiet)
+            cli_warn(name, "\"%s\" is found in this shell's PATH only; written as %s", word,
+                    ret_program);
         return 0;
     }
-    for (size_t i = 0; i < sizeof base / sizeof base[0]; i++) {
-        for (const char *at = base[i]; at != NULL && *at != '\0';) {
-            size_t length = strcspn(at, ":");
-
-            if (length > 0 && str_format(ret_program, size, "%.*s/%s", (int)length, at, word) &&
-                    platform_is_executable(ret_program)) {
-                if (i == 0)
-                    return str_copy(ret_program, size, word) ? 0 : -1;
-                if (!cli->quiet)
-                    cli_warn(name, "\"%s\" is found in this shell's PATH only; written as %s", word,
-                            ret_program);
-                return 0;
-            }
-            at += length;
-            at += *at == ':';
-        }
-    }
     return err_set(err, ERR_USAGE, 0, "there is no program \"%s\" in %s or in PATH", word,
-            ENVIRONMENT_PATH);
+            platform_search_path());
 }
 
 static void write_word(
@@ -99,23 +85,29 @@ static void write_word(
     buffer_free(&escaped);
 }
 
+/* A number alone is a port, as it is in a configuration. */
 static void write_listen(const struct cli *cli, struct json_writer *writer)
 {
     const char *socket = find_set(cli, "--socket");
     size_t count = count_sets(cli, "--listen");
+    uint64_t port;
 
-    if (count == 0)
-        return;
-    if (count == 1 && socket == NULL) {
+    if (count == 1 && socket == NULL &&
+            !str_to_uint(find_set(cli, "--listen"), UINT16_MAX, &port)) {
         json_write_string(writer, "listen", find_set(cli, "--listen"));
         return;
     }
+    if (count == 0)
+        return;
     json_write_list(writer, "listen");
     for (size_t i = 0; i < cli->set_count; i++) {
         if (strcmp(cli->sets[i].option, "--listen") != 0)
             continue;
         json_write_object(writer, NULL);
-        json_write_string(writer, "address", cli->sets[i].value);
+        if (str_to_uint(cli->sets[i].value, UINT16_MAX, &port))
+            json_write_int(writer, "port", (int64_t)port);
+        else
+            json_write_string(writer, "address", cli->sets[i].value);
         if (socket != NULL)
             json_write_string(writer, "socket", socket);
         json_write_object_end(writer);
@@ -155,16 +147,63 @@ static void write_strings(
     json_write_list_end(writer);
 }
 
+/* Paths are the caller's; "~/" and the '-' of an optional file are the configuration's. */
+static int absolute(const char *path, char *ret_path, size_t size, struct err *err)
+{
+    size_t dash = path[0] == '-';
+
+    if (strncmp(path + dash, "~/", 2) == 0)
+        return str_copy(ret_path, size, path)
+                ? 0
+                : err_set(err, ERR_USAGE, 0, "the path is too long: %.60s...", path);
+    (void)str_copy(ret_path, size, "-");
+    return scope_absolute(path + dash, ret_path + dash, size - dash, err);
+}
+
+static int write_files(const struct cli *cli, struct json_writer *writer, struct err *err)
+{
+    char path[PLATFORM_PATH_BYTES];
+
+    if (count_sets(cli, "--env-file") == 0)
+        return 0;
+    json_write_list(writer, "environment_file");
+    for (size_t i = 0; i < cli->set_count; i++) {
+        if (strcmp(cli->sets[i].option, "--env-file") != 0)
+            continue;
+        if (absolute(cli->sets[i].value, path, sizeof path, err) == -1)
+            return -1;
+        json_write_string(writer, NULL, path);
+    }
+    json_write_list_end(writer);
+    return 0;
+}
+
+static int check_value(const char *set, const char *value, struct err *err)
+{
+    struct json_faults faults = { 0 };
+    struct json_document document;
+    int result = json_parse(value, strlen(value), JSON_STRICT, &document, &faults);
+
+    json_faults_free(&faults);
+    if (result == -1)
+        return err_set(err, ERR_USAGE, 0,
+                "--set %s: \"%s\" is not JSON; text needs quotes, as in --set "
+                "'logs.streams=\"separate\"'",
+                set, value);
+    json_document_free(&document);
+    return 0;
+}
+
 /* All flags and --set keys of one object together, so that each object is written once. */
-static int write_object(const struct cli *cli, struct json_writer *writer, const char *object,
-        struct err *err)
+static int write_object(
+        const struct cli *cli, struct json_writer *writer, const char *object, struct err *err)
 {
     bool open = object == NULL;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        bool here = object == NULL ? texts[i].object == NULL
-                                   : texts[i].object != NULL &&
-                                             strcmp(texts[i].object, object) == 0;
+        bool here = object == NULL
+                ? texts[i].object == NULL
+                : texts[i].object != NULL && strcmp(texts[i].object, object) == 0;
         const char *value = here ? find_set(cli, texts[i].option) : NULL;
 
         if (value == NULL)
@@ -185,10 +224,12 @@ static int write_object(const struct cli *cli, struct json_writer *writer, const
             continue;
         if (set[path] == '\0' || path == 0)
             return err_set(err, ERR_USAGE, 0, "--set needs KEY=JSON, not \"%s\"", set);
+        if (object == NULL && check_value(set, set + path + 1, err) == -1)
+            return -1;
         if (object == NULL && dot < path)
             continue;
-        if (object != NULL && (dot >= path || dot != strlen(object) ||
-                                      strncmp(set, object, dot) != 0))
+        if (object != NULL &&
+                (dot >= path || dot != strlen(object) || strncmp(set, object, dot) != 0))
             continue;
         if (object != NULL)
             key = set + dot + 1;
@@ -204,32 +245,34 @@ static int write_object(const struct cli *cli, struct json_writer *writer, const
     return 0;
 }
 
-static int write_config(const struct cli *cli, const char *name, struct buffer *out, struct err *err)
+static int write_config(
+        const struct cli *cli, const char *name, struct buffer *out, struct err *err)
 {
     static const char *const objects[] = { "health", "restart", "stop", "logs", "limits" };
     struct json_writer writer = { .out = out, .pretty = true };
-    const char *directory = find_set(cli, "--directory");
+    const char *asked = find_set(cli, "--directory");
     char program[PLATFORM_PATH_BYTES];
-    char here[PLATFORM_PATH_BYTES];
+    char directory[PLATFORM_PATH_BYTES];
 
     if (resolve_program(cli, name, program, sizeof program, err) == -1)
         return -1;
-    if (!platform_working_directory(here, sizeof here))
+    if (asked == NULL && !platform_working_directory(directory, sizeof directory))
         return err_set(err, ERR_FAILED, 0, "the current directory cannot be found out");
+    if (asked != NULL && absolute(asked, directory, sizeof directory, err) == -1)
+        return -1;
     json_write_object(&writer, NULL);
     json_write_list(&writer, "command");
     write_word(cli, &writer, NULL, program);
     for (size_t i = 1; i < cli->rest_count; i++)
         write_word(cli, &writer, NULL, cli->rest[i]);
     json_write_list_end(&writer);
-    json_write_string(&writer, "directory", directory != NULL ? directory : here);
+    json_write_string(&writer, "directory", directory);
     write_listen(cli, &writer);
     if (cli->duplicate != NULL)
         json_write_string(&writer, "duplicate", cli->duplicate);
-    if (write_object(cli, &writer, NULL, err) == -1 ||
-            write_environment(cli, &writer, err) == -1)
+    if (write_object(cli, &writer, NULL, err) == -1 || write_environment(cli, &writer, err) == -1 ||
+            write_files(cli, &writer, err) == -1)
         return -1;
-    write_strings(cli, &writer, "--env-file", "environment_file");
     write_strings(cli, &writer, "--depends-on", "depends_on");
     for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
         if (write_object(cli, &writer, objects[i], err) == -1)
@@ -280,12 +323,12 @@ int cli_add(const struct cli *cli)
     if (!cli->quiet && !cli->json && cli->command == CLI_ADD)
         cli_say(target.name, "added: %s", target.config_path);
     if (cli->json && cli->command == CLI_ADD)
-        (void)printf("%s", buffer_text(&text));
+        report_document(buffer_text(&text));
     result = 0;
 out:
     buffer_free(&text);
     if (result == 0)
         return 0;
-    cli_complain(cli->names[0], &err);
+    (void)report_failure(cli->names[0], NULL, &err);
     return (int)err.kind;
 }

@@ -4,20 +4,11 @@
 
 #include "dependencies.h"
 #include "json_write.h"
+#include "report.h"
 #include "service.h"
 #include "str.h"
 
 #include "banned.h"
-
-static void print_faults(const char *path, struct json_faults *faults)
-{
-    json_faults_sort(faults);
-    for (size_t i = 0; i < faults->count; i++)
-        (void)fprintf(stderr, "%s:%zu:%zu: %s\n", path, faults->list[i].line,
-                faults->list[i].column, faults->list[i].text);
-    if (faults->dropped > 0)
-        (void)fprintf(stderr, "%s: and %zu more faults\n", path, faults->dropped);
-}
 
 static void print_json_faults(
         const char *name, const char *path, const struct json_faults *faults, const char *message)
@@ -40,7 +31,7 @@ static void print_json_faults(
     json_write_list_end(&writer);
     json_write_string(&writer, "error", message);
     json_write_object_end(&writer);
-    (void)printf("%s\n", buffer_text(&text));
+    report_document(buffer_text(&text));
     buffer_free(&text);
 }
 
@@ -49,18 +40,18 @@ static bool is_file(const char *word)
 {
     size_t length = strlen(word);
 
-    return strchr(word, '/') != NULL ||
-           (length > 5 && strcmp(word + length - 5, ".json") == 0 && length - 5 < CONFIG_NAME_BYTES);
+    return platform_file_name(word) != word ||
+            (length > 5 && strcmp(word + length - 5, ".json") == 0 &&
+                    length - 5 < CONFIG_NAME_BYTES);
 }
 
 static int target_of_file(const char *path, struct target *ret_target, struct err *err)
 {
-    const char *slash = strrchr(path, '/');
-    const char *base = slash != NULL ? slash + 1 : path;
+    const char *base = platform_file_name(path);
     size_t length = strlen(base);
     const char *why;
 
-    *ret_target = (struct target){ .has_config = true, .is_system = true };
+    *ret_target = (struct target) { .has_config = true, .is_system = true };
     if (length > 5 && strcmp(base + length - 5, ".json") == 0)
         length -= 5;
     if (!str_format(ret_target->name, sizeof ret_target->name, "%.*s", (int)length, base) ||
@@ -82,7 +73,7 @@ static int check_one(const struct cli *cli, const char *word)
                               : scope_find(cli, word, &target, &err) == 0;
 
     if (!good) {
-        cli_complain(word, &err);
+        (void)report_failure(word, NULL, &err);
         return (int)err.kind;
     }
     good = dependencies_resolve(cli, &target, &order, &faults, fault_path, &err) == 0;
@@ -92,9 +83,9 @@ static int check_one(const struct cli *cli, const char *word)
     if (cli->json)
         print_json_faults(target.name, fault_path, &faults, good ? NULL : err.text);
     if (!good && faults.count > 0)
-        print_faults(fault_path, &faults);
+        report_faults(fault_path, &faults);
     else if (!good)
-        cli_complain(word, &err);
+        cli_warn(word, "%s", err.text); /* the document has it */
     else if (!cli->json && !cli->quiet)
         (void)printf("%s: valid\n", target.config_path);
     json_faults_free(&faults);

@@ -1,8 +1,13 @@
-/* run: becomes the keeper, which starts 'supervise'; both read no configuration here. */
+/* run: becomes the keeper, which starts 'supervise', or where there is no keeper the supervisor
+ * itself; neither reads a configuration here. */
+#include <stdio.h>
 #include <string.h>
 
 #include "dependencies.h"
+#include "given.h"
 #include "keeper.h"
+#include "launch.h"
+#include "report.h"
 #include "scope.h"
 #include "str.h"
 #include "supervisor.h"
@@ -11,15 +16,8 @@
 
 #define SUPERVISE_WORDS_MAX 24
 
-/* The connection of a start that waits, where platform_spawn_background() puts it. */
-#define BACKGROUND_CLIENT_FD 3
-
-static int check_control(const struct cli *cli, struct err *err)
-{
-    if (cli->control == NULL || strcmp(cli->control, "unix") == 0)
-        return 0;
-    return err_set(err, ERR_USAGE, 0, "--control must be unix here, not \"%s\"", cli->control);
-}
+/* The connection of a start that waits: what platform_spawn_background() passes. */
+#define BACKGROUND_CLIENT 0
 
 static int check_duplicate(const struct cli *cli, struct err *err)
 {
@@ -31,8 +29,8 @@ static int check_duplicate(const struct cli *cli, struct err *err)
             cli->duplicate);
 }
 
-/* The target lives as long as the process: the keeper starts a supervisor from these words again and
- * again. */
+/* The target lives as long as the process: the keeper starts a supervisor from these words again
+ * and again. */
 static const char *const *supervise_words(const struct cli *cli, const struct target *target)
 {
     static const char *words[SUPERVISE_WORDS_MAX];
@@ -56,6 +54,10 @@ static const char *const *supervise_words(const struct cli *cli, const struct ta
         words[count++] = "--duplicate";
         words[count++] = cli->duplicate;
     }
+    if (cli->control != NULL) {
+        words[count++] = "--control";
+        words[count++] = cli->control;
+    }
     words[count] = NULL;
     return words;
 }
@@ -73,45 +75,114 @@ static int find_target(const struct cli *cli, struct target *ret_target, struct 
     return 0;
 }
 
-int cli_run(const struct cli *cli)
+static int report_end(const struct target *ran, int code)
+{
+    char text[CONFIG_NAME_BYTES + 32];
+
+    (void)str_format(text, sizeof text, "{\"name\":\"%s\",\"exit\":%d}", ran->name, code);
+    report_document(text);
+    return code;
+}
+
+static int resume(const struct cli *cli)
+{
+    uint64_t handle;
+
+    return str_to_uint(cli->resume, INT32_MAX, &handle) ? keeper_resume((platform_handle)handle)
+                                                        : ERR_USAGE;
+}
+
+static int supervise(const struct cli *cli, const struct target *target)
+{
+    struct supervisor_options options = {
+        .name = target->name,
+        .config_path = target->config_path,
+        .state_directory = target->state_path,
+        .system_scope = target->is_system,
+        .background = cli->background,
+        .exit_when_failed = cli->fail_exit,
+        .exit_code_from_instance = cli->exit_code_from_instance,
+        .control_over_tcp = launch_is_over_tcp(cli),
+    };
+
+    options.duplicate_set = cli->duplicate != NULL &&
+            config_duplicate_from_word(cli->duplicate, &options.duplicate);
+    return supervisor_run(&options);
+}
+
+static int begin(const struct cli *cli, const struct target *target)
+{
+    if (!platform_has_keeper())
+        return supervise(cli, target);
+    return keeper_run(supervise_words(cli, target),
+            cli->background ? platform_given(BACKGROUND_CLIENT) : PLATFORM_NO_HANDLE);
+}
+
+static int run(const struct cli *cli, const struct launcher *launcher)
 {
     static struct target target;
     struct err err;
 
-    if (check_control(cli, &err) == -1 || check_duplicate(cli, &err) == -1 ||
+    if (cli->resume != NULL)
+        return resume(cli);
+    if (!cli->background && platform_has_keeper())
+        given_to_keeper();
+    if (launch_check_control(cli, &err) == -1 || check_duplicate(cli, &err) == -1 ||
             find_target(cli, &target, &err) == -1) {
-        cli_complain(cli->names[0], &err);
+        (void)report_failure(cli->names[0], NULL, &err);
         return (int)err.kind;
     }
+    if (launcher->begin != NULL)
+        launcher->begin(target.state_path);
     if (!cli->background) {
         int code = dependencies_start_first(cli, &target);
 
-        if (code != 0)
-            return code;
+        if (code != 0) {
+            /* A fault of its own has been told already. */
+            if (code != ERR_CONFIG && code != ERR_DENIED && code != ERR_NO_SERVICE)
+                cli_warn(target.name, "not started: what it depends on is not running");
+            return report_end(&target, code);
+        }
     }
-    return keeper_run(supervise_words(cli, &target),
-            cli->background ? BACKGROUND_CLIENT_FD : PLATFORM_NO_HANDLE);
+    return report_end(&target, begin(cli, &target));
+}
+
+int cli_run(const struct cli *cli)
+{
+    char unit[LAUNCHER_UNIT_BYTES];
+    const struct launcher *launcher = launcher_detect(platform_pid(), unit, sizeof unit);
+
+    return cli_end_code(cli->name_count > 0 ? cli->names[0] : NULL, run(cli, launcher));
+}
+
+/* It has to be final for the launcher, too.  What it was is said where our words go. */
+int cli_end_code(const char *name, int code)
+{
+    char unit[LAUNCHER_UNIT_BYTES];
+    const struct launcher *launcher = launcher_detect(platform_pid(), unit, sizeof unit);
+
+    if (code != 0 && launcher->reads_no_codes)
+        (void)fprintf(stderr,
+                "svcmgr%s%s" DEFINITION_END_WORDS "%d; %s is told 0, and leaves it so\n",
+                name != NULL ? ": " : "", name != NULL ? name : "", code, launcher->kind);
+    if (launcher->end != NULL)
+        launcher->end(name, code);
+    return launcher->reads_no_codes ? 0 : code;
 }
 
 int cli_supervise(const struct cli *cli)
 {
-    struct supervisor_options options = {
-        .name = cli->names[0],
-        .config_path = cli->config_path,
-        .state_directory = cli->state_path,
-        .system_scope = cli->system_scope,
-        .background = cli->background,
-        .exit_when_failed = cli->fail_exit,
-        .exit_code_from_instance = cli->exit_code_from_instance,
-    };
+    static struct target target;
     struct err err;
 
     if (cli->config_path == NULL || cli->state_path == NULL) {
         err_set(&err, ERR_USAGE, 0, "supervise is started by run only");
-        cli_complain(cli->names[0], &err);
+        (void)report_failure(cli->names[0], NULL, &err);
         return ERR_USAGE;
     }
-    options.duplicate_set = cli->duplicate != NULL &&
-                            config_duplicate_from_word(cli->duplicate, &options.duplicate);
-    return supervisor_run(&options);
+    if (find_target(cli, &target, &err) == -1) {
+        (void)report_failure(cli->names[0], NULL, &err);
+        return (int)err.kind;
+    }
+    return supervise(cli, &target);
 }

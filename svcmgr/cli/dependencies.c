@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report.h"
 #include "service.h"
 #include "str.h"
 
@@ -41,7 +42,7 @@ static int append(struct dependency_order *order, const struct target *target,
         return err_memory(err);
     order->list = list;
     added = &list[order->count];
-    *added = (struct dependency){ .target = *target };
+    *added = (struct dependency) { .target = *target };
     added->needs = calloc(config->depends_on_count + 1, sizeof *added->needs);
     if (added->needs == NULL)
         return err_memory(err);
@@ -117,7 +118,8 @@ static int visit_dependency(struct walk *walk, const struct target *target,
         (void)str_format(
                 text, sizeof text, "depends_on: there is no service \"%s\"; add it first", name);
         fault_at(walk, target, service, index, text);
-        return err_set(err, ERR_CONFIG, 0, "it depends on \"%s\", which has no configuration", name);
+        return err_set(
+                err, ERR_CONFIG, 0, "it depends on \"%s\", which has no configuration", name);
     }
     return visit(walk, &dependency, err);
 }
@@ -142,7 +144,7 @@ static int visit(struct walk *walk, const struct target *target, struct err *err
             result = -1;
         }
     }
-    walk->depth--;
+    walk->chain[--walk->depth] = NULL;
     if (result == 0)
         result = append(walk->order, target, &service->config, err);
     service_free(service);
@@ -163,14 +165,14 @@ void dependencies_free(struct dependency_order *order)
     for (size_t i = 0; i < order->count; i++)
         free(order->list[i].needs);
     free(order->list);
-    *order = (struct dependency_order){ .count = 0 };
+    *order = (struct dependency_order) { .count = 0 };
 }
 
 /* In a process of its own, so that the keeper stays as small as it began. */
 int dependencies_start_first(const struct cli *cli, const struct target *target)
 {
     char program[PLATFORM_PATH_BYTES];
-    const char *words[12];
+    const char *words[16];
     size_t count = 0;
     struct err err;
     int code;
@@ -179,21 +181,18 @@ int dependencies_start_first(const struct cli *cli, const struct target *target)
         return 0;
     words[count++] = program;
     words[count++] = target->is_system ? "--system" : "--user";
-    if (cli->config_dir != NULL) {
-        words[count++] = "--config-dir";
-        words[count++] = cli->config_dir;
-    }
-    if (cli->state_dir != NULL) {
-        words[count++] = "--state-dir";
-        words[count++] = cli->state_dir;
-    }
+    count += scope_place_words(cli, words + count);
     words[count++] = "-q";
     words[count++] = "start";
     words[count++] = "--only-dependencies";
     words[count++] = target->name;
+    if (cli->control != NULL) {
+        words[count++] = "--control";
+        words[count++] = cli->control;
+    }
     words[count] = NULL;
     if (platform_run(words, &code, &err) == -1) {
-        cli_complain(target->name, &err);
+        (void)report_failure(target->name, NULL, &err);
         return (int)err.kind;
     }
     return code;

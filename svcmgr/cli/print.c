@@ -6,8 +6,10 @@
 
 #include "duration.h"
 #include "holder.h"
+#include "installed.h"
 #include "json_write.h"
-#include "record.h"
+#include "record_file.h"
+#include "report.h"
 #include "service.h"
 #include "status.h"
 #include "str.h"
@@ -15,9 +17,9 @@
 
 #include "banned.h"
 
-#define LOG_TAIL_BYTES (256 * 1024)
+#define LOG_TAIL_BYTES ((size_t)256 * 1024)
 
-/* ---- A service that is stopped ------------------------------------------------------------------- */
+/* ---- A service that is stopped --------------------------------------------------------------- */
 
 struct stopped {
     struct status status;
@@ -27,21 +29,8 @@ struct stopped {
     char hosts[CONFIG_LISTENERS_MAX][ADDRESS_TEXT_BYTES];
     char urls[CONFIG_LISTENERS_MAX][ADDRESS_TEXT_BYTES];
     char log[PLATFORM_PATH_BYTES];
+    struct launcher_installed installed;
 };
-
-static bool read_record(const struct target *target, struct record *ret_record)
-{
-    char path[PLATFORM_PATH_BYTES];
-    struct buffer text = { 0 };
-    struct err err;
-    bool good;
-
-    (void)str_format(path, sizeof path, "%s/record", target->state_path);
-    good = platform_read_file(path, RECORD_MAX_BYTES, &text, &err) == 0 &&
-           record_parse(buffer_text(&text), text.length, ret_record, &err) == 0;
-    buffer_free(&text);
-    return good;
-}
 
 static void fill_stopped_listeners(struct stopped *stopped)
 {
@@ -50,12 +39,13 @@ static void fill_stopped_listeners(struct stopped *stopped)
     stopped->status.listener_count = set->count;
     for (size_t i = 0; i < set->count; i++) {
         const struct listener *listener = &set->list[i];
+        struct address addresses[LISTENER_ADDRESSES_MAX];
         bool is_path = listener->bound.family == ADDRESS_UNIX;
         bool known = is_path || listener->bound.port != 0;
 
         address_format_host(&listener->bound, stopped->hosts[i], sizeof stopped->hosts[i]);
         listener_url(listener, stopped->urls[i], sizeof stopped->urls[i]);
-        stopped->status.listeners[i] = (struct status_listener){
+        stopped->status.listeners[i] = (struct status_listener) {
             .name = listener->config.name,
             .address = stopped->hosts[i],
             .port = is_path || !known ? STATUS_UNKNOWN : listener->bound.port,
@@ -63,8 +53,9 @@ static void fill_stopped_listeners(struct stopped *stopped)
             .socket = listener->config.socket,
         };
         if (known && !stopped->other.found)
-            holder_find(&listener->bound, &stopped->other);
+            holder_find_first(addresses, listener_addresses(listener, addresses), &stopped->other);
     }
+    service_ask_holder(stopped->service, &stopped->other);
 }
 
 static void fill_stopped_other(struct stopped *stopped)
@@ -72,31 +63,48 @@ static void fill_stopped_other(struct stopped *stopped)
     const struct holder *other = &stopped->other;
 
     stopped->status.has_other = other->found;
-    stopped->status.other = (struct status_other){
+    stopped->status.other = (struct status_other) {
         .pid = other->pid > 0 ? other->pid : STATUS_UNKNOWN,
         .command = other->command[0] != '\0' ? other->command : NULL,
         .user = other->user[0] != '\0' ? other->user : NULL,
         .launcher = other->launcher[0] != '\0' ? other->launcher : NULL,
+        .answers = other->answers[0] != '\0' ? other->answers : NULL,
+    };
+}
+
+static void fill_stopped_installed(const struct target *target, struct stopped *stopped)
+{
+    struct launcher_place place = installed_place(target);
+    struct launcher_installed *installed = &stopped->installed;
+
+    if (launcher_installed_by(&place, installed) == NULL)
+        return;
+    stopped->status.installed_count = 1;
+    stopped->status.installed[0] = (struct status_installed) {
+        .kind = installed->kind,
+        .unit = installed->unit,
+        .scope = installed->scope,
+        .enabled = installed->enabled,
     };
 }
 
 static void fill_stopped(const struct target *target, struct stopped *stopped)
 {
     struct status *status = &stopped->status;
-    bool has_record = read_record(target, &stopped->record);
-    const struct record_exit *last = &stopped->record.last_exit;
     struct err err;
+    bool has_record = record_file_read(target->state_path, &stopped->record, NULL, &err) == 0;
+    const struct record_exit *last = &stopped->record.last_exit;
 
     (void)str_format(stopped->log, sizeof stopped->log, "%s/log/current", target->state_path);
-    *status = (struct status){
+    *status = (struct status) {
         .name = target->name,
         .state = MACHINE_STOPPED,
         .pid = STATUS_UNKNOWN,
         .supervisor_pid = STATUS_UNKNOWN,
         .keeper_pid = STATUS_UNKNOWN,
         .generation = has_record && stopped->record.machine.last_number > 0
-                              ? (int64_t)stopped->record.machine.last_number
-                              : STATUS_UNKNOWN,
+                ? (int64_t)stopped->record.machine.last_number
+                : STATUS_UNKNOWN,
         .uptime_ms = STATUS_UNKNOWN,
         .next_in_ms = STATUS_UNKNOWN,
         .has_exit = has_record && last->known,
@@ -108,6 +116,7 @@ static void fill_stopped(const struct target *target, struct stopped *stopped)
         .log = stopped->log,
         .version = SVCMGR_VERSION,
     };
+    fill_stopped_installed(target, stopped);
     if (service_load(target->name, target->config_path, &stopped->service, NULL, &err) == -1)
         return;
     fill_stopped_listeners(stopped);
@@ -129,7 +138,7 @@ void print_stopped_status(const struct target *target, struct buffer *out)
     free(stopped);
 }
 
-/* ---- Reading a status document --------------------------------------------------------------------- */
+/* ---- Reading a status document --------------------------------------------------------------- */
 
 static const char *text_of(const cJSON *object, const char *key)
 {
@@ -204,14 +213,17 @@ static void print_other(const cJSON *other)
     const char *command = text_of(other, "command");
     const char *user = text_of(other, "user");
     const char *launcher = text_of(other, "launcher");
+    const char *answers = text_of(other, "answers");
 
     if (!cJSON_IsObject(other))
         return;
     (void)printf("  other      on the address: ");
     if (pid != STATUS_UNKNOWN)
         (void)printf("pid %lld, ", (long long)pid);
-    (void)printf("\"%s\", user %s, started by %s\n", command != NULL ? command : "unknown",
-            user != NULL ? user : "unknown", launcher != NULL ? launcher : "unknown");
+    (void)printf("\"%s\", user %s, %s%s%s%s\n", command != NULL ? command : "unknown",
+            user != NULL ? user : "unknown", launcher != NULL ? "started by " : "launcher unknown",
+            launcher != NULL ? launcher : "", answers != NULL ? "; answers " : "",
+            answers != NULL ? answers : "");
 }
 
 static void print_process(const cJSON *status)
@@ -223,8 +235,8 @@ static void print_process(const cJSON *status)
     if (pid == STATUS_UNKNOWN)
         return;
     duration_format_rough(number_of(status, "uptime_ms"), up, sizeof up);
-    (void)printf("  process    pid %lld, up %s, generation %lld, %lld restart%s%s\n", (long long)pid,
-            up, (long long)generation, (long long)number_of(status, "restarts"),
+    (void)printf("  process    pid %lld, up %s, generation %lld, %lld restart%s%s\n",
+            (long long)pid, up, (long long)generation, (long long)number_of(status, "restarts"),
             number_of(status, "restarts") == 1 ? "" : "s",
             cJSON_IsTrue(json_member(status, "adopted")) ? ", adopted" : "");
 }
@@ -240,10 +252,39 @@ static void print_supervision(const cJSON *status)
     (void)printf("  supervisor pid %lld, ", (long long)number_of(status, "supervisor_pid"));
     if (keeper != STATUS_UNKNOWN)
         (void)printf("keeper pid %lld, ", (long long)keeper);
-    else
+    else if (platform_has_keeper())
         (void)printf("no keeper, ");
     (void)printf("started by %s%s%s\n", text_of(launcher, "kind"), unit != NULL ? " " : "",
             unit != NULL ? unit : "");
+}
+
+static void print_installed(const cJSON *list)
+{
+    const cJSON *installed;
+
+    cJSON_ArrayForEach(installed, list)
+    {
+        const struct launcher *launcher = launcher_find(text_of(installed, "kind"));
+
+        (void)printf("  installed  %s %s %s, %s scope, %s\n", text_of(installed, "kind"),
+                launcher != NULL ? launcher->job_word : "job", text_of(installed, "unit"),
+                text_of(installed, "scope"),
+                cJSON_IsTrue(json_member(installed, "enabled")) ? "enabled" : "not enabled");
+    }
+}
+
+static void print_standbys(const cJSON *list)
+{
+    const cJSON *standby;
+
+    cJSON_ArrayForEach(standby, list)
+    {
+        const char *launcher = text_of(standby, "launcher");
+
+        (void)printf("  standby    supervisor pid %lld, started by %s, since %s\n",
+                (long long)number_of(standby, "pid"), launcher != NULL ? launcher : "unknown",
+                text_of(standby, "since"));
+    }
 }
 
 void print_status(const cJSON *status, bool verbose)
@@ -257,6 +298,8 @@ void print_status(const cJSON *status, bool verbose)
     print_listeners(status);
     print_health(json_member(status, "health"));
     print_supervision(status);
+    print_installed(json_member(status, "installed"));
+    print_standbys(json_member(status, "standby"));
     if (cJSON_IsObject(last_exit))
         (void)printf(
                 "  last exit  %s, at %s\n", text_of(last_exit, "reason"), text_of(last_exit, "at"));
@@ -276,8 +319,8 @@ void print_status(const cJSON *status, bool verbose)
 
 void print_table_head(void)
 {
-    (void)printf("%-20s %-10s %8s %10s %8s  %s\n", "NAME", "STATE", "PID", "UP", "RESTARTS",
-            "ADDRESS");
+    (void)printf(
+            "%-20s %-10s %8s %10s %8s  %s\n", "NAME", "STATE", "PID", "UP", "RESTARTS", "ADDRESS");
 }
 
 void print_table_row(const cJSON *status)
@@ -300,8 +343,34 @@ void print_json(const cJSON *value)
 {
     char *text = cJSON_PrintUnformatted(value);
 
-    (void)printf("%s\n", text != NULL ? text : "null");
+    report_document(text != NULL ? text : "null");
     cJSON_free(text);
+}
+
+void print_status_json(const struct target *target, const cJSON *status)
+{
+    cJSON *document = installed_add(target, status);
+
+    print_json(document);
+    cJSON_Delete(document);
+}
+
+void print_accepted(const struct cli *cli, const struct target *target, const char *line)
+{
+    struct buffer text = { 0 };
+    struct json_writer writer = { .out = &text };
+
+    if (!cli->json) {
+        if (!cli->quiet)
+            cli_say(target->name, "%s", line);
+        return;
+    }
+    json_write_object(&writer, NULL);
+    json_write_string(&writer, "name", target->name);
+    json_write_bool(&writer, "accepted", true);
+    json_write_object_end(&writer);
+    report_document(buffer_text(&text));
+    buffer_free(&text);
 }
 
 int print_exit_code(const cJSON *status)

@@ -15,8 +15,12 @@ void print_short(const cJSON *status, char *ret_text, size_t size);
 void print_table_head(void);
 void print_table_row(const cJSON *status);
 
-/* A JSON value as one line on standard output. */
+/* A JSON value as the service's part of the command's document. */
 void print_json(const cJSON *value);
+/* The same for a supervisor's status document. */
+void print_status_json(const struct target *target, const cJSON *status);
+/* What a supervisor answers to a part of its own instance, which cannot wait for its end. */
+void print_accepted(const struct cli *cli, const struct target *target, const char *line);
 
 /* 0 or 3: the exit code that a state means for status. */
 int print_exit_code(const cJSON *status);

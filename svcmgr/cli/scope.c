@@ -3,29 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report.h"
 #include "str.h"
 
 #include "banned.h"
 
 #define CONFIG_SUFFIX ".json"
 
-/* Paths on the command line are relative to the caller's directory; a supervisor runs in another. */
-static int make_absolute(const char *path, char *ret_path, size_t size, struct err *err)
+int scope_absolute(const char *path, char *ret_path, size_t size, struct err *err)
 {
-    char here[PLATFORM_PATH_BYTES];
-    size_t length;
-
-    if (path[0] == '/') {
-        if (!str_copy(ret_path, size, path))
-            return err_set(err, ERR_USAGE, 0, "the path %s is too long", path);
-    } else if (!platform_working_directory(here, sizeof here) ||
-               !str_format(ret_path, size, "%s/%s", here, path)) {
-        return err_set(err, ERR_USAGE, 0, "the path %s is too long", path);
-    }
-    length = strlen(ret_path);
-    while (length > 1 && ret_path[length - 1] == '/')
-        ret_path[--length] = '\0';
-    return 0;
+    return platform_absolute(path, ret_path, size)
+            ? 0
+            : err_set(err, ERR_USAGE, 0, "the path is too long: %.60s...", path);
 }
 
 /* A directory that several machines see has one part for each of them: locks and pids mean nothing
@@ -37,7 +26,7 @@ static void add_host_directory(char *path, size_t size)
     char *slash;
 
     (void)str_copy(probe, sizeof probe, path);
-    while (!platform_stat(probe, &(struct platform_file){ 0 }) &&
+    while (!platform_stat(probe, &(struct platform_file) { 0 }) &&
             (slash = strrchr(probe, '/')) != NULL && slash != probe)
         *slash = '\0';
     if (platform_is_network_file_system(probe) && platform_host_name(host, sizeof host) &&
@@ -45,11 +34,10 @@ static void add_host_directory(char *path, size_t size)
         (void)str_format(path + strlen(path), size - strlen(path), "/%s", host);
 }
 
-static int fill_scope(
-        const struct cli *cli, bool is_system, struct scope *ret_scope, struct err *err)
+int scope_resolve(const struct cli *cli, bool is_system, struct scope *ret_scope, struct err *err)
 {
-    const char *state = cli->state_dir != NULL ? cli->state_dir
-                                               : platform_environment("SVCMGR_STATE_DIR");
+    const char *state =
+            cli->state_dir != NULL ? cli->state_dir : platform_environment("SVCMGR_STATE_DIR");
     struct platform_user user = { .home = "" };
     struct err ignored;
 
@@ -58,11 +46,12 @@ static int fill_scope(
         (void)platform_user_self(&user, &ignored);
     platform_default_directories(is_system, &user, ret_scope->config_dir, ret_scope->state_dir,
             sizeof ret_scope->config_dir);
-    if (cli->config_dir != NULL && make_absolute(cli->config_dir, ret_scope->config_dir,
-                                           sizeof ret_scope->config_dir, err) == -1)
+    if (cli->config_dir != NULL &&
+            scope_absolute(cli->config_dir, ret_scope->config_dir, sizeof ret_scope->config_dir,
+                    err) == -1)
         return -1;
     if (state != NULL && state[0] != '\0') {
-        if (make_absolute(state, ret_scope->state_dir, sizeof ret_scope->state_dir, err) == -1)
+        if (scope_absolute(state, ret_scope->state_dir, sizeof ret_scope->state_dir, err) == -1)
             return -1;
     } else if (ret_scope->state_dir[0] != '\0') {
         add_host_directory(ret_scope->state_dir, sizeof ret_scope->state_dir);
@@ -76,11 +65,12 @@ static int fill_scope(
     return 0;
 }
 
-int scope_resolve(const struct cli *cli, struct scope *ret_scope, struct err *err)
+/* The scope that the command line asks for.  No usable home: ERR_DENIED. */
+static int resolve(const struct cli *cli, struct scope *ret_scope, struct err *err)
 {
     bool is_system = cli->system_scope || (!cli->user_scope && platform_is_privileged());
 
-    return fill_scope(cli, is_system, ret_scope, err);
+    return scope_resolve(cli, is_system, ret_scope, err);
 }
 
 struct search {
@@ -107,37 +97,44 @@ static void match(void *context, const char *entry)
     (void)str_copy(search->found, sizeof search->found, name);
 }
 
-/* How a directory spells a name: exactly if it can, else without regard to case. */
-static bool find_spelling(
-        const char *directory, const char *name, const char *suffix, char *ret_name)
+/* How a directory spells a name: exactly if it can, else without regard to case.  Returns whether
+ * it has it, or -1 when that cannot be found out. */
+static int find_spelling(const char *directory, const char *name, const char *suffix,
+        char *ret_name, struct err *err)
 {
     struct search search = { .name = name, .suffix = suffix };
     char path[PLATFORM_PATH_BYTES];
     struct platform_file file;
-    struct err err;
 
     if (str_format(path, sizeof path, "%s/%s%s", directory, name, suffix) &&
             platform_stat(path, &file)) {
         (void)str_copy(ret_name, CONFIG_NAME_BYTES, name);
-        return true;
+        return 1;
     }
-    if (platform_list_directory(directory, match, &search, &err) == -1 || search.found[0] == '\0')
-        return false;
+    if (platform_list_directory(directory, match, &search, err) == -1)
+        return -1;
+    if (search.found[0] == '\0')
+        return 0;
     (void)str_copy(ret_name, CONFIG_NAME_BYTES, search.found);
-    return true;
+    return 1;
 }
 
 static int fill_target(
         const struct scope *scope, const char *name, struct target *ret_target, struct err *err)
 {
     char state_name[CONFIG_NAME_BYTES];
+    struct err ignored;
+    int found;
 
-    *ret_target = (struct target){ .is_system = scope->is_system };
+    *ret_target = (struct target) { .is_system = scope->is_system };
     (void)str_copy(ret_target->name, sizeof ret_target->name, name);
-    ret_target->has_config =
-            find_spelling(scope->config_dir, name, CONFIG_SUFFIX, ret_target->name);
+    found = find_spelling(scope->config_dir, name, CONFIG_SUFFIX, ret_target->name, err);
+    if (found == -1)
+        return -1;
+    ret_target->has_config = found == 1;
     (void)str_copy(state_name, sizeof state_name, ret_target->name);
-    ret_target->has_state = find_spelling(scope->state_dir, name, "", state_name);
+    ret_target->has_state =
+            find_spelling(scope->state_dir, ret_target->name, "", state_name, &ignored) == 1;
     if (!str_format(ret_target->config_path, sizeof ret_target->config_path, "%s/%s" CONFIG_SUFFIX,
                 scope->config_dir, ret_target->name) ||
             !str_format(ret_target->state_path, sizeof ret_target->state_path, "%s/%s",
@@ -153,9 +150,24 @@ int scope_place(const struct cli *cli, const char *name, struct target *ret_targ
 
     if (!config_name_is_valid(name, &why))
         return err_set(err, ERR_USAGE, 0, "not a service name: %s", why);
-    if (scope_resolve(cli, &scope, err) == -1)
+    if (resolve(cli, &scope, err) == -1)
         return -1;
     return fill_target(&scope, name, ret_target, err);
+}
+
+size_t scope_place_words(const struct cli *cli, const char *ret_words[SCOPE_PLACE_WORDS_MAX])
+{
+    size_t count = 0;
+
+    if (cli->config_dir != NULL) {
+        ret_words[count++] = "--config-dir";
+        ret_words[count++] = cli->config_dir;
+    }
+    if (cli->state_dir != NULL) {
+        ret_words[count++] = "--state-dir";
+        ret_words[count++] = cli->state_dir;
+    }
+    return count;
 }
 
 int scope_find(const struct cli *cli, const char *name, struct target *ret_target, struct err *err)
@@ -169,7 +181,7 @@ int scope_find(const struct cli *cli, const char *name, struct target *ret_targe
         return -1;
     if (ret_target->has_config)
         return 0;
-    if (!fixed && fill_scope(cli, !ret_target->is_system, &other, &ignored) == 0 &&
+    if (!fixed && scope_resolve(cli, !ret_target->is_system, &other, &ignored) == 0 &&
             fill_target(&other, name, &elsewhere, &ignored) == 0 && elsewhere.has_config) {
         *ret_target = elsewhere;
         return 0;
@@ -219,13 +231,13 @@ static int compare_targets(const void *a, const void *b)
     return strcmp(((const struct target *)a)->name, ((const struct target *)b)->name);
 }
 
-int scope_list(const struct cli *cli, struct target **ret_targets, size_t *ret_count,
-        struct err *err)
+int scope_list(
+        const struct cli *cli, struct target **ret_targets, size_t *ret_count, struct err *err)
 {
     struct scope scope;
     struct listing listing = { .scope = &scope };
 
-    if (scope_resolve(cli, &scope, err) == -1 ||
+    if (resolve(cli, &scope, err) == -1 ||
             platform_list_directory(scope.config_dir, add_target, &listing, err) == -1) {
         free(listing.list);
         return -1;
@@ -241,8 +253,8 @@ int scope_list(const struct cli *cli, struct target **ret_targets, size_t *ret_c
     return 0;
 }
 
-int scope_targets(const struct cli *cli, struct target **ret_targets, size_t *ret_count,
-        struct err *err)
+int scope_targets(
+        const struct cli *cli, struct target **ret_targets, size_t *ret_count, struct err *err)
 {
     struct target *list;
 
@@ -254,7 +266,7 @@ int scope_targets(const struct cli *cli, struct target **ret_targets, size_t *re
     for (size_t i = 0; i < cli->name_count; i++) {
         if (scope_find(cli, cli->names[i], &list[i], err) == 0)
             continue;
-        cli_complain(cli->names[i], err);
+        (void)report_failure(cli->names[i], NULL, err);
         list[i].code = (int)err->kind;
     }
     *ret_targets = list;
@@ -270,7 +282,7 @@ int scope_each(const struct cli *cli, int (*each)(const struct cli *cli, struct 
     int code = 0;
 
     if (scope_targets(cli, &targets, &count, &err) == -1) {
-        cli_complain(NULL, &err);
+        (void)report_failure(NULL, NULL, &err);
         return (int)err.kind;
     }
     for (size_t i = 0; i < count; i++) {

@@ -13,8 +13,12 @@ struct wait_request {
     const struct cli *cli;
     const struct target *target;
     const char *method;
+    const char *params;     /* JSON; NULL: what follows, and that progress is told */
     const char *expect_pid; /* NULL: any */
     bool now;               /* stop: kill at once */
+    bool keep_standby;      /* stop: let the next one take over */
+    bool waits_for_room;    /* while the supervisor has as many connections as it takes */
+    int64_t patience_ms;    /* how long nobody may answer; 0: PEER_HELLO_LIMIT_MS */
 };
 
 enum wait_result {
@@ -39,8 +43,20 @@ enum wait_result wait_on(struct peer *peer, const struct wait_request *request,
 enum wait_result wait_for(const struct wait_request *request, struct protocol_answer *ret_answer,
         struct wait_log *ret_log, struct err *err);
 
-/* Waits until a supervisor that has answered a stop is gone, and its lock is free. */
-void wait_until_gone(struct peer *peer, const struct target *target);
+/* The same for a question that is answered at once.  ERR_NOT_RUNNING: nobody is there. */
+int wait_call(const struct cli *cli, const struct target *target, const char *method,
+        const char *params, struct protocol_answer *ret_answer, struct err *err);
+/* What to say when nobody is there; is -1. */
+int wait_not_running(const struct target *target, struct err *err);
+
+/* Waits until a supervisor that has answered a stop, and ends now, is gone and its lock is free or
+ * another one's. */
+void wait_until_gone(
+        struct peer *peer, const struct target *target, const struct protocol_answer *answer);
+
+/* Waits until a supervisor that ends is gone; one that goes on, or another one, is not waited for.
+ */
+void wait_until_free(const struct target *target);
 
 /* A pause between two tries. */
 void wait_pause(int64_t ms);

@@ -2,127 +2,20 @@
 
 #include <string.h>
 
+#include "explain.h"
+#include "last_run.h"
+#include "listening.h"
 #include "str.h"
 
 #include "banned.h"
 
 #define OWN_ADDRESSES_MAX 48
-#define LEFTOVERS_MAX     64
 
-/* ---- Facts from the record ------------------------------------------------------------------ */
-
-static bool is_recorded(const struct record *record, int slot)
-{
-    return record->machine.generations[slot].phase != MACHINE_PHASE_NONE &&
-           record->generations[slot].process.pid > 0;
-}
-
-/* In another pid namespace nothing can be looked at.  But when its keeper was the init process of
- * that namespace and is dead (we have its lock), the kernel has ended everything there:
- * pid_namespaces(7). */
-static bool is_out_of_sight(const struct record *record, int slot)
-{
-    return is_recorded(record, slot) && record->keeper.pid != 1 &&
-           platform_is_elsewhere(&record->generations[slot].process);
-}
-
-static enum decision_record record_fact(const struct record *record)
-{
-    bool lives[MACHINE_SLOT_COUNT] = { false };
-    bool reused = false;
-    struct identity now;
-
-    if (record == NULL)
-        return DECISION_RECORD_NONE;
-    for (int slot = 0; slot < MACHINE_SLOT_COUNT; slot++) {
-        const struct identity *process = &record->generations[slot].process;
-
-        if (is_out_of_sight(record, slot))
-            return DECISION_RECORD_ELSEWHERE;
-        if (!is_recorded(record, slot))
-            continue;
-        lives[slot] = platform_is_same(process);
-        reused = reused || (!lives[slot] && platform_identify(process->pid, true, &now));
-    }
-    if (lives[MACHINE_CURRENT] && lives[MACHINE_NEXT])
-        return DECISION_RECORD_TWO;
-    for (int slot = 0; slot < MACHINE_SLOT_COUNT; slot++) {
-        enum machine_phase phase = record->machine.generations[slot].phase;
-
-        if (!lives[slot])
-            continue;
-        return phase == MACHINE_PHASE_STOPPING || phase == MACHINE_PHASE_KILLING
-                       ? DECISION_RECORD_SAME_STOPPING
-                       : DECISION_RECORD_SAME;
-    }
-    return reused ? DECISION_RECORD_REUSED : DECISION_RECORD_DEAD;
-}
-
-/* ---- Leftovers ------------------------------------------------------------------------------ */
-
-/* What still carries the instance ids of the recorded generations. */
-static size_t find_leftovers(const struct guard *guard, int64_t *ret_pids, size_t max)
-{
-    size_t count = 0;
-
-    for (int slot = 0; guard->record != NULL && slot < MACHINE_SLOT_COUNT; slot++)
-        if (is_recorded(guard->record, slot))
-            count += platform_find_instance(guard->record->generations[slot].instance,
-                    ret_pids + (count < max ? count : max), count < max ? max - count : 0);
-    return count < max ? count : max;
-}
-
-static void signal_leftovers(const struct guard *guard, const char *name)
-{
-    int64_t pids[LEFTOVERS_MAX];
-    size_t count = find_leftovers(guard, pids, LEFTOVERS_MAX);
-
-    for (size_t i = 0; i < count; i++) {
-        struct identity identity;
-        struct err err;
-
-        if (platform_identify(pids[i], true, &identity))
-            (void)platform_signal(&identity, name, &err);
-    }
-}
-
-static void clear_leftovers(struct guard *guard, int64_t now_ms)
-{
-    guard->clear_since_ms = now_ms;
-    guard->clear_killed = false;
-    guard->cleared = true;
-    guard->retry_at_ms = now_ms + GUARD_CLEAR_LOOK_MS;
-    signal_leftovers(guard, guard->config->stop_signal);
-}
-
-static void look_after_leftovers(struct guard *guard, int64_t now_ms)
-{
-    int64_t pids[LEFTOVERS_MAX];
-
-    if (find_leftovers(guard, pids, LEFTOVERS_MAX) == 0) {
-        guard->clear_since_ms = 0;
-        guard->facts.leftovers = DECISION_LEFTOVERS_NONE;
-        return;
-    }
-    guard->retry_at_ms = now_ms + GUARD_CLEAR_LOOK_MS;
-    if (now_ms - guard->clear_since_ms >= guard->config->stop_timeout_ms) {
-        signal_leftovers(guard, "KILL");
-        guard->clear_killed = true;
-    }
-    if (now_ms - guard->clear_since_ms >= guard->config->stop_timeout_ms + GUARD_CLEAR_LIMIT_MS) {
-        guard->done = true;
-        guard->decision = (struct decision){ .kind = DECISION_REFUSED, .code = ERR_FAILED };
-        err_set(&guard->err, ERR_FAILED, 0,
-                "process %lld is left of the last run and cannot be ended", (long long)pids[0]);
-    }
-}
-
-/* ---- Probing -------------------------------------------------------------------------------- */
+/* ---- Probing --------------------------------------------------------------------------------- */
 
 static void add_probe(struct guard *guard, const struct address *address)
 {
-    const char *path = guard->config->health == CONFIG_HEALTH_HTTP ? guard->config->health_path
-                                                                   : "/health";
+    const char *path = config_probe_path(guard->config);
 
     for (size_t i = 0; i < guard->probe_count; i++)
         if (address_equal(&guard->probes[i].address, address))
@@ -132,22 +25,18 @@ static void add_probe(struct guard *guard, const struct address *address)
                 guard->config->probe_timeout_ms, guard->role);
 }
 
-/* Connecting to a wildcard reaches only some of the sockets that it conflicts with: each of those is
- * asked; where they cannot be listed, every address of this machine. */
+/* Connecting to a wildcard reaches only some of the sockets that it conflicts with: each of those
+ * is asked; where they cannot be listed, every address of this machine. */
 static void add_wildcard_probes(struct guard *guard, const struct address *address)
 {
     struct platform_listener listeners[PLATFORM_LISTENERS_MAX];
     struct address own[OWN_ADDRESSES_MAX];
-    int count = platform_listeners_on_port(address->port, listeners, PLATFORM_LISTENERS_MAX);
+    int count = listening_near(address, listeners, PLATFORM_LISTENERS_MAX);
     size_t own_count;
 
     for (int i = 0; i < count; i++) {
-        struct address *found = &listeners[i].address;
-        bool in_the_way = address_covers(address, found) ||
-                          (address_covers(found, address) && !listeners[i].only_ipv6);
-
-        if (listeners[i].listening && in_the_way)
-            add_probe(guard, found);
+        if (listeners[i].listening && listening_conflicts(&listeners[i], address))
+            add_probe(guard, &listeners[i].address);
     }
     if (count >= 0)
         return;
@@ -164,6 +53,7 @@ static bool add_listener_probes(struct guard *guard, const struct listener *list
 {
     struct address addresses[LISTENER_ADDRESSES_MAX];
     size_t count = listener_addresses(listener, addresses);
+    char text[ADDRESS_TEXT_BYTES];
     struct platform_file file;
 
     for (size_t i = 0; i < count; i++) {
@@ -172,12 +62,14 @@ static bool add_listener_probes(struct guard *guard, const struct listener *list
         if (address->family == ADDRESS_UNIX) {
             if (platform_stat(address->path, &file) && file.is_socket)
                 add_probe(guard, address);
-        } else if (address->port == 0) {
-            continue;
+        } else if (listener->config.address.port == 0) {
+            continue; /* the kernel chooses: a number of before that somebody has now is let go */
         } else if (address_is_wildcard(address)) {
             add_wildcard_probes(guard, address);
         } else if (!platform_has_address(address)) {
-            err_set(&guard->bind_err, ERR_OCCUPIED, 0, "this machine does not have that address");
+            address_format(address, text, sizeof text);
+            err_set(&guard->bind_err, ERR_OCCUPIED, 0,
+                    "cannot bind %s: this machine does not have that address", text);
             return false;
         } else {
             add_probe(guard, address);
@@ -238,7 +130,16 @@ static void look_at_probes(struct guard *guard)
     guard->probing = false;
 }
 
-/* ---- Binding -------------------------------------------------------------------------------- */
+/* ---- Binding --------------------------------------------------------------------------------- */
+
+/* Whether the supervisor that was seen on the address is one of this service, which cannot serve,
+ * since the lock is ours: started by a launcher that kept its sockets, it lets go of them to stand
+ * in line. */
+static bool is_in_line(const struct guard *guard)
+{
+    return guard->other.is_supervisor &&
+            holder_may_be_of(&guard->other, guard->place.name, guard->place.state_path);
+}
 
 static enum decision_bind bind_fact(
         struct guard *guard, enum platform_bind_result result, int64_t now_ms)
@@ -253,10 +154,11 @@ static enum decision_bind bind_fact(
     case PLATFORM_BIND_TAKEN:
         break;
     }
-    if (guard->taken_since_ms == 0) {
-        guard->taken_since_ms = now_ms;
-        holder_find(&guard->listeners->list[guard->taken_listener].bound, &guard->other);
-        if (guard->other.is_supervisor && guard->other.listening)
+    if (guard->taken_since_ms == 0 || is_in_line(guard)) {
+        if (guard->taken_since_ms == 0)
+            guard->taken_since_ms = now_ms;
+        holder_find(&guard->listeners->list[guard->taken_listener].tried, &guard->other);
+        if (guard->other.is_supervisor && guard->other.listening && !is_in_line(guard))
             return DECISION_BIND_BY_SUPERVISOR;
     }
     return DECISION_BIND_TAKEN;
@@ -275,93 +177,10 @@ static void try_bind(struct guard *guard, int64_t now_ms)
         result = listener_bind(listener, &guard->bind_err);
     }
     guard->facts.bind = bind_fact(guard, result, now_ms);
-    guard->facts.bind_waited_ms =
-            guard->taken_since_ms == 0 ? 0 : now_ms - guard->taken_since_ms;
+    guard->facts.bind_waited_ms = guard->taken_since_ms == 0 ? 0 : now_ms - guard->taken_since_ms;
 }
 
-/* ---- Ends ----------------------------------------------------------------------------------- */
-
-static void explain_alive(struct guard *guard)
-{
-    char said[128] = "no answer";
-    char url[ADDRESS_TEXT_BYTES] = "";
-    char who[HOLDER_TEXT_BYTES];
-    const char *path = "";
-
-    for (size_t i = 0; i < guard->probe_count; i++) {
-        const struct probe *probe = &guard->probes[i];
-
-        if (probe->verdict != PROBE_ALIVE)
-            continue;
-        probe_describe(probe, said, sizeof said);
-        address_format_url(&probe->address, url, sizeof url);
-        holder_find(&probe->address, &guard->other);
-        path = probe->path;
-    }
-    holder_sentence(&guard->other, who, sizeof who);
-    (void)str_format(guard->other.answers, sizeof guard->other.answers, "%s%s%s", said,
-            path[0] != '\0' ? " from " : "", path);
-    err_set(&guard->err, ERR_DUPLICATE, 0,
-            "[!!] FATAL: Another server is already responding on %s (%s): %s; stop it, or choose "
-            "another address",
-            url, guard->other.answers, who);
-}
-
-static void explain_taken(struct guard *guard)
-{
-    const struct listener *listener = &guard->listeners->list[guard->taken_listener];
-    char text[ADDRESS_TEXT_BYTES];
-    char who[HOLDER_TEXT_BYTES];
-    const char *how = "which accepts connections and does not answer";
-
-    address_format(&listener->bound, text, sizeof text);
-    if (guard->facts.bind != DECISION_BIND_TAKEN &&
-            guard->facts.bind != DECISION_BIND_BY_SUPERVISOR) {
-        err_set(&guard->err, ERR_OCCUPIED, guard->bind_err.os_code, "%s", guard->bind_err.text);
-        return;
-    }
-    holder_find(&listener->bound, &guard->other);
-    holder_sentence(&guard->other, who, sizeof who);
-    if (guard->facts.bind == DECISION_BIND_BY_SUPERVISOR) {
-        err_set(&guard->err, ERR_DUPLICATE, 0,
-                "[!!] FATAL: %s belongs to another svcmgr service: %s; stop that one, or choose "
-                "another address",
-                text, who);
-        return;
-    }
-    if (!guard->other.found)
-        (void)str_copy(who, sizeof who, "a process that cannot be seen from here");
-    if (!guard->other.listening)
-        how = guard->other.found ? "which has bound it without listening" : "which cannot be named";
-    err_set(&guard->err, ERR_OCCUPIED, 0,
-            "%s is held by %s, %s; waited %lld ms for it to go away; stop it, or choose another "
-            "address",
-            text, who, how, (long long)guard->facts.bind_waited_ms);
-}
-
-static void explain_record(struct guard *guard)
-{
-    const struct identity *process = &guard->record->generations[MACHINE_CURRENT].process;
-
-    err_set(&guard->err, ERR_DUPLICATE, 0,
-            "an instance (pid %lld) is recorded in another pid namespace (a container?), where it "
-            "can neither be seen nor stopped from here; stop it there",
-            (long long)process->pid);
-}
-
-static void explain(struct guard *guard)
-{
-    if (guard->facts.launcher == DECISION_LAUNCHER_SERVES ||
-            guard->facts.launcher == DECISION_LAUNCHER_PENDING)
-        err_set(&guard->err, ERR_DUPLICATE, 0, "%s", guard->launcher_sentence);
-    else if (guard->facts.record == DECISION_RECORD_ELSEWHERE)
-        explain_record(guard);
-    else if (guard->facts.probe == DECISION_PROBE_ALIVE)
-        explain_alive(guard);
-    else
-        explain_taken(guard);
-    guard->err.kind = guard->decision.code;
-}
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void end(struct guard *guard)
 {
@@ -370,38 +189,45 @@ static void end(struct guard *guard)
     guard->done = true;
     guard->retry_at_ms = PLATFORM_NEVER;
     if (guard->decision.kind == DECISION_REFUSED || guard->decision.kind == DECISION_STAND_BY)
-        explain(guard);
+        explain_refusal(guard);
+}
+
+static void ask_launchers(struct guard *guard, int64_t now_ms)
+{
+    static const enum decision_launcher facts[] = {
+        [LAUNCHER_JOB_NONE] = DECISION_LAUNCHER_NONE,
+        [LAUNCHER_JOB_SERVES] = DECISION_LAUNCHER_SERVES,
+        [LAUNCHER_JOB_PENDING] = DECISION_LAUNCHER_PENDING,
+        [LAUNCHER_JOB_LEAVING] = DECISION_LAUNCHER_LEAVING,
+    };
+
+    launcher_ask_all(&guard->place, guard->config, &guard->launcher);
+    guard->facts.launcher = facts[guard->launcher.job];
+    if (guard->launcher_since_ms == 0 && guard->facts.launcher == DECISION_LAUNCHER_LEAVING)
+        guard->launcher_since_ms = now_ms;
+    guard->facts.launcher_waited_ms =
+            guard->launcher_since_ms == 0 ? 0 : now_ms - guard->launcher_since_ms;
 }
 
 /* Does what the decision asks for; true if there is a new fact to decide on right now. */
 static bool take_step(struct guard *guard, int64_t now_ms)
 {
-    int64_t pids[1];
-
     switch (guard->decision.kind) {
     case DECISION_ASK_LAUNCHERS:
-        switch (launcher_ask_all(guard->config, guard->launcher_sentence,
-                sizeof guard->launcher_sentence)) {
-        case LAUNCHER_JOB_NONE:
-            guard->facts.launcher = DECISION_LAUNCHER_NONE;
-            break;
-        case LAUNCHER_JOB_SERVES:
-            guard->facts.launcher = DECISION_LAUNCHER_SERVES;
-            break;
-        case LAUNCHER_JOB_PENDING:
-            guard->facts.launcher = DECISION_LAUNCHER_PENDING;
-            break;
-        }
+        ask_launchers(guard, now_ms);
         return true;
+    case DECISION_AWAIT_LAUNCHER:
+        guard->retry_at_ms = now_ms + DECISION_BIND_RETRY_MS;
+        return false;
     case DECISION_READ_RECORD:
-        guard->facts.record = record_fact(guard->record);
+        guard->facts.record = last_run_fact(guard->record);
         return true;
     case DECISION_LOOK_FOR_LEFTOVERS:
-        guard->facts.leftovers = find_leftovers(guard, pids, 1) > 0 ? DECISION_LEFTOVERS_FOUND
-                                                                    : DECISION_LEFTOVERS_NONE;
+        guard->facts.leftovers =
+                last_run_left_something(guard) ? DECISION_LEFTOVERS_FOUND : DECISION_LEFTOVERS_NONE;
         return true;
     case DECISION_CLEAR_LEFTOVERS:
-        clear_leftovers(guard, now_ms);
+        last_run_clear(guard, now_ms);
         return false;
     case DECISION_PROBE:
         begin_probes(guard);
@@ -441,15 +267,14 @@ static void advance(struct guard *guard)
 }
 
 void guard_begin(struct guard *guard, const struct config *config, struct listener_set *listeners,
-        const struct record *record, bool whole, int role)
+        const struct record *record, bool whole)
 {
     guard_cancel(guard);
     guard->config = config;
     guard->listeners = listeners;
     guard->record = record;
     guard->first = whole;
-    guard->role = role;
-    guard->facts = (struct decision_facts){
+    guard->facts = (struct decision_facts) {
         .foreground = true,
         .duplicate = (enum decision_duplicate)config->duplicate,
         .lock = DECISION_LOCK_OURS,
@@ -464,9 +289,12 @@ void guard_begin(struct guard *guard, const struct config *config, struct listen
     guard->probe_count = 0;
     guard->taken_since_ms = 0;
     guard->clear_since_ms = 0;
+    guard->launcher_since_ms = 0;
     guard->cleared = false;
+    guard->leftovers[0] = '\0';
     guard->retry_at_ms = PLATFORM_NEVER;
-    guard->other = (struct holder){ 0 };
+    if (guard->other.found) /* else it says nothing, and its pages stay untouched */
+        guard->other = (struct holder) { 0 };
     advance(guard);
 }
 
@@ -496,15 +324,17 @@ void guard_on_time(struct guard *guard, int64_t now_ms)
     if (now_ms >= guard->retry_at_ms) {
         guard->retry_at_ms = PLATFORM_NEVER;
         if (guard->clear_since_ms != 0)
-            look_after_leftovers(guard, now_ms);
+            last_run_look(guard, now_ms);
+        else if (guard->facts.launcher == DECISION_LAUNCHER_LEAVING)
+            guard->facts.launcher = DECISION_LAUNCHER_UNASKED;
         else
             guard->facts.bind = DECISION_BIND_UNTRIED;
         if (guard->done)
             end(guard);
         else if (guard->retry_at_ms == PLATFORM_NEVER)
             advance(guard);
-    } else if (guard->facts.probe != before && (guard->retry_at_ms == PLATFORM_NEVER ||
-                                                       guard->facts.probe == DECISION_PROBE_ALIVE)) {
+    } else if (guard->facts.probe != before &&
+            (guard->retry_at_ms == PLATFORM_NEVER || guard->facts.probe == DECISION_PROBE_ALIVE)) {
         advance(guard);
     }
 }
@@ -527,15 +357,32 @@ void guard_cancel(struct guard *guard)
     guard->retry_at_ms = PLATFORM_NEVER;
 }
 
+bool guard_is_clearing(const struct guard *guard)
+{
+    return guard->running && guard->clear_since_ms != 0;
+}
+
+void guard_hurry(struct guard *guard)
+{
+    int64_t now_ms = platform_now_ms();
+
+    if (guard->clear_killed)
+        return;
+    guard->clear_since_ms = now_ms - guard->config->stop_timeout_ms;
+    guard->retry_at_ms = now_ms;
+}
+
 void guard_waits_for(const struct guard *guard, char *ret_text, size_t size)
 {
     char address[ADDRESS_TEXT_BYTES] = "";
 
     if (guard->listeners != NULL && guard->taken_listener < guard->listeners->count)
         address_format(
-                &guard->listeners->list[guard->taken_listener].bound, address, sizeof address);
+                &guard->listeners->list[guard->taken_listener].tried, address, sizeof address);
     if (guard->clear_since_ms != 0)
         (void)str_format(ret_text, size, "waiting for leftovers of the last run to end");
+    else if (guard->facts.launcher == DECISION_LAUNCHER_LEAVING)
+        (void)str_format(ret_text, size, "waiting for another job of this service to end");
     else if (guard->taken_since_ms != 0)
         (void)str_format(ret_text, size, "waiting for %s, which somebody holds", address);
     else

@@ -8,7 +8,7 @@
 
 int listener_init(struct listener_set *set, const struct config *config, struct err *err)
 {
-    *set = (struct listener_set){ .count = 0 };
+    *set = (struct listener_set) { .count = 0 };
     if (config->listener_count == 0)
         return 0;
     set->list = calloc(config->listener_count, sizeof *set->list);
@@ -16,7 +16,7 @@ int listener_init(struct listener_set *set, const struct config *config, struct 
         return err_memory(err);
     set->count = config->listener_count;
     for (size_t i = 0; i < set->count; i++) {
-        set->list[i] = (struct listener){
+        set->list[i] = (struct listener) {
             .config = config->listeners[i],
             .bound = config->listeners[i].address,
             .handle = PLATFORM_NO_HANDLE,
@@ -30,17 +30,28 @@ void listener_free(struct listener_set *set)
 {
     listener_close_all(set);
     free(set->list);
-    *set = (struct listener_set){ .count = 0 };
+    *set = (struct listener_set) { .count = 0 };
+}
+
+static void close_twin(struct listener *listener)
+{
+    platform_close(listener->twin);
+    listener->twin = PLATFORM_NO_HANDLE;
+}
+
+static void close_main(struct listener *listener)
+{
+    platform_close(listener->handle);
+    listener->handle = PLATFORM_NO_HANDLE;
 }
 
 static void close_handles(struct listener *listener)
 {
-    platform_close(listener->handle);
-    platform_close(listener->twin);
-    listener->handle = listener->twin = PLATFORM_NO_HANDLE;
+    close_main(listener);
+    close_twin(listener);
 }
 
-void listener_close(struct listener *listener)
+static void close_listener(struct listener *listener)
 {
     const char *path = listener->config.address.path;
     struct platform_file file;
@@ -58,12 +69,12 @@ void listener_close(struct listener *listener)
 void listener_close_all(struct listener_set *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        listener_close(&set->list[i]);
+        close_listener(&set->list[i]);
 }
 
 /* The ::1 half of "localhost": bound so that nobody else can have it, and not listening, so that
  * clients are refused there at once and fall back to 127.0.0.1. */
-static enum platform_bind_result bind_twin(struct listener *listener, struct err *err)
+enum platform_bind_result listener_bind_twin(struct listener *listener, struct err *err)
 {
     bool self = listener->config.socket == CONFIG_SOCKET_SELF;
     struct platform_bind bind = {
@@ -76,8 +87,11 @@ static enum platform_bind_result bind_twin(struct listener *listener, struct err
     struct address bound;
     enum platform_bind_result result;
 
+    if (listener->twin != PLATFORM_NO_HANDLE)
+        return PLATFORM_BIND_OK; /* only the other half had been shut down */
     if (!listener->config.localhost || !platform_has_ipv6())
         return PLATFORM_BIND_OK; /* a family that the machine lacks is left out */
+    listener->tried = bind.address;
     result = platform_bind(&bind, &listener->twin, &bound, err);
     if (result != PLATFORM_BIND_OK)
         listener->twin = PLATFORM_NO_HANDLE;
@@ -108,8 +122,8 @@ static enum platform_bind_result clear_path(const char *path, struct err *err)
     return PLATFORM_BIND_OK;
 }
 
-/* The new socket listens under a temporary name first and is renamed over the path then, so there is
- * no moment without a socket file that answers. */
+/* The new socket listens under a temporary name first and is renamed over the path then, so there
+ * is no moment without a socket file that answers. */
 static enum platform_bind_result bind_unix(struct listener *listener, struct err *err)
 {
     const char *path = listener->config.address.path;
@@ -140,13 +154,13 @@ static enum platform_bind_result bind_unix(struct listener *listener, struct err
         listener->file_id = file.file_id;
         return PLATFORM_BIND_OK;
     }
-    (void)platform_remove_file(temporary, &(struct err){ 0 });
+    (void)platform_remove_file(temporary, &(struct err) { 0 });
     close_handles(listener);
     return PLATFORM_BIND_FAILED;
 }
 
-/* Two services with one path would remove each other's socket file without an error: whoever touches
- * it holds PATH.lock meanwhile. */
+/* Two services with one path would remove each other's socket file without an error: whoever
+ * touches it holds PATH.lock meanwhile. */
 static enum platform_bind_result bind_unix_locked(struct listener *listener, struct err *err)
 {
     char lock_path[PLATFORM_PATH_BYTES];
@@ -175,6 +189,7 @@ static enum platform_bind_result bind_ip(struct listener *listener, uint16_t por
     enum platform_bind_result result;
 
     bind.address.port = port;
+    listener->tried = bind.address;
     /* 'self' with port 0 claims nothing: the program's own choice is read back later. */
     if (listener->config.socket == CONFIG_SOCKET_SELF && port == 0)
         return PLATFORM_BIND_OK;
@@ -183,7 +198,7 @@ static enum platform_bind_result bind_ip(struct listener *listener, uint16_t por
         listener->handle = PLATFORM_NO_HANDLE;
         return result;
     }
-    result = bind_twin(listener, err);
+    result = listener_bind_twin(listener, err);
     if (result != PLATFORM_BIND_OK)
         close_handles(listener);
     return result;
@@ -194,13 +209,18 @@ enum platform_bind_result listener_bind(struct listener *listener, struct err *e
     uint16_t port = listener->config.address.port;
     uint16_t known = listener->bound.port;
 
-    close_handles(listener);
+    close_main(listener);
+    listener->tried = listener->config.address;
     if (listener->config.address.family == ADDRESS_UNIX)
         return bind_unix_locked(listener, err);
     /* A port that the kernel chose is kept as long as it can be had, and chosen anew when not. */
-    if (port == 0 && known != 0 && listener->config.socket == CONFIG_SOCKET_INHERIT &&
-            bind_ip(listener, known, err) == PLATFORM_BIND_OK)
-        return PLATFORM_BIND_OK;
+    if (port == 0 && known != 0 && listener->config.socket == CONFIG_SOCKET_INHERIT) {
+        if (bind_ip(listener, known, err) == PLATFORM_BIND_OK)
+            return PLATFORM_BIND_OK;
+        if (listener->lost_port == 0)
+            listener->lost_port = known;
+        close_twin(listener);
+    }
     listener->bound = listener->config.address;
     return bind_ip(listener, port, err);
 }
@@ -226,8 +246,11 @@ bool listener_check(struct listener *listener)
         return true;
     if (!platform_check_listener(listener->handle, &bound) ||
             !is_where_it_should_be(listener, &bound)) {
-        /* The number stays known: a socket that the program shut down is bound there again. */
-        close_handles(listener);
+        /* The number stays known: a socket that the program shut down is bound there again.  Its
+         * twin stays, for a copy of the keeper's would stand in the way of a new one. */
+        close_main(listener);
+        if (listener->config.both && !platform_check_listener(listener->twin, &bound))
+            close_twin(listener);
         return false;
     }
     if (bound.family != ADDRESS_UNIX)
@@ -244,6 +267,16 @@ bool listener_all_held(struct listener_set *set)
     for (size_t i = 0; i < set->count; i++)
         all = listener_check(&set->list[i]) && all;
     return all;
+}
+
+void listener_restore_queues(const struct listener_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct listener *listener = &set->list[i];
+
+        platform_set_backlog(listener->handle, listener->config.backlog);
+        platform_set_backlog(listener->twin, listener->config.backlog);
+    }
 }
 
 void listener_release_claims(struct listener_set *set)
@@ -297,16 +330,16 @@ size_t listener_passed(const struct listener_set *set, platform_handle *ret_hand
     return count;
 }
 
-int listener_passed_number(const struct listener_set *set, size_t index)
+int64_t listener_passed_number(const struct listener_set *set, size_t index)
 {
-    int number = 3;
+    size_t before = 0;
 
     if (set->list[index].config.socket != CONFIG_SOCKET_INHERIT)
         return -1;
     for (size_t i = 0; i < index; i++)
         if (set->list[i].config.socket == CONFIG_SOCKET_INHERIT)
-            number += set->list[i].config.both && set->list[i].twin != PLATFORM_NO_HANDLE ? 2 : 1;
-    return number;
+            before += set->list[i].config.both && set->list[i].twin != PLATFORM_NO_HANDLE ? 2 : 1;
+    return platform_passed_number(set->list[index].handle, before);
 }
 
 size_t listener_addresses(

@@ -1,22 +1,116 @@
 #include "peer.h"
 
+#include <string.h>
+
+#include "marker_file.h"
+#include "pidfile.h"
+
 #include "banned.h"
 
 #define PIECE_BYTES 4096
+
+static int no_supervisor(struct err *err)
+{
+    return err_set(err, ERR_NOT_RUNNING, 0, "no supervisor is there");
+}
+
+/* The next line within the limits of a proof; NULL: none comes. */
+static char *receive_line(struct peer *peer, const char *directory, const struct marker *marker,
+        int64_t deadline_ms, size_t *ret_length)
+{
+    for (;;) {
+        char piece[PIECE_BYTES];
+        char *line = line_next(&peer->lines, ret_length);
+        int64_t now_ms = platform_now_ms();
+        int64_t until_ms = now_ms + MARKER_FILE_LOOK_MS;
+        long got;
+
+        if (line != NULL || now_ms >= deadline_ms)
+            return line;
+        got = platform_receive(
+                peer->handle, piece, sizeof piece, until_ms < deadline_ms ? until_ms : deadline_ms);
+        if (got == 0 || (got > 0 && line_push(&peer->lines, piece, (size_t)got) == -1))
+            return NULL;
+        if (got == -1 && !marker_file_is_current(directory, marker))
+            return NULL;
+    }
+}
+
+static bool send_out(const struct peer *peer, const struct buffer *out, int64_t deadline_ms)
+{
+    struct err err;
+
+    return !out->failed &&
+            platform_send_all(peer->handle, out->data, out->length, deadline_ms, &err) == 0;
+}
+
+/* Both ends prove that they know the token.  Whoever has got a dead supervisor's port can answer
+ * anything, or nothing: it is no supervisor then. */
+static bool prove(struct peer *peer, const char *directory, const struct marker *marker)
+{
+    int64_t deadline_ms = platform_now_ms() + PROOF_LIMIT_MS;
+    uint8_t nonce[PROOF_BYTES];
+    struct buffer out = { 0 };
+    struct proof proof;
+    struct err err;
+    bool proved = false;
+    char *line;
+    size_t length;
+
+    if (platform_random(nonce, sizeof nonce, &err) == -1)
+        return false;
+    proof_begin_client(&proof, marker->token, nonce, &out);
+    if (send_out(peer, &out, deadline_ms)) {
+        buffer_free(&out);
+        line = receive_line(peer, directory, marker, deadline_ms, &length);
+        proved = line != NULL && proof_take(&proof, line, length, &out) == PROOF_DONE &&
+                send_out(peer, &out, deadline_ms);
+    }
+    buffer_free(&out);
+    return proved;
+}
+
+/* Where nobody holds the lock there is no supervisor, whatever the marker says, and whoever listens
+ * on its port is not even connected to. */
+static int connect_by_marker(const char *directory, struct peer *ret_peer, struct err *err)
+{
+    struct marker marker;
+    struct address address;
+    struct peer peer;
+    platform_handle handle;
+
+    if (!marker_file_read(directory, &marker) || !pidfile_is_taken(directory))
+        return no_supervisor(err);
+    address = address_ipv4(0x7f000001, marker.port);
+    if (platform_tcp_connect(&address, platform_now_ms() + PROOF_LIMIT_MS, &handle, err) == -1)
+        return no_supervisor(err);
+    peer_adopt(handle, &peer);
+    peer.lines.bytes.limit = PROOF_LINE_BYTES;
+    if (!prove(&peer, directory, &marker)) {
+        peer_close(&peer);
+        return no_supervisor(err);
+    }
+    peer.lines.bytes.limit = 0;
+    *ret_peer = peer;
+    return 0;
+}
 
 int peer_connect(const char *directory, struct peer *ret_peer, struct err *err)
 {
     platform_handle handle;
 
-    if (platform_control_connect(directory, PEER_CONTROL_NAME, &handle, err) == -1)
-        return -1;
-    peer_adopt(handle, ret_peer);
-    return 0;
+    if (!platform_has_control_sockets()) {
+        (void)no_supervisor(err);
+    } else if (platform_control_connect(directory, PEER_CONTROL_NAME, &handle, err) == 0) {
+        peer_adopt(handle, ret_peer);
+        return 0;
+    }
+    return err->kind == ERR_NOT_RUNNING ? connect_by_marker(directory, ret_peer, err) : -1;
 }
 
 void peer_adopt(platform_handle handle, struct peer *ret_peer)
 {
-    *ret_peer = (struct peer){ .handle = handle };
+    *ret_peer = (struct peer) { .handle = handle };
     line_init(&ret_peer->lines, 0);
 }
 
@@ -56,10 +150,11 @@ enum peer_result peer_receive(
         struct err err;
         long got;
 
-        if (line != NULL && protocol_answer_parse(line, length, ret_answer, &err) == 0)
-            return PEER_ANSWER;
+        /* What cannot be read, be it for want of memory, may be what is waited for: only asking
+         * again helps. */
         if (line != NULL)
-            continue; /* not for us: a newer protocol may say more than we know */
+            return protocol_answer_parse(line, length, ret_answer, &err) == 0 ? PEER_ANSWER
+                                                                              : PEER_ENDED;
         got = platform_receive(peer->handle, piece, sizeof piece, deadline_ms);
         if (got == -1)
             return PEER_TIME_UP;
@@ -87,7 +182,7 @@ int peer_call(struct peer *peer, const char *method, const char *params, int64_t
         case PEER_ANSWER:
             break;
         }
-        if (answer.id != id) {
+        if (answer.id != id && !protocol_answer_is_refusal(&answer)) {
             protocol_answer_free(&answer);
             continue;
         }

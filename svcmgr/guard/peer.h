@@ -20,8 +20,10 @@ struct peer {
     int last_id;
 };
 
-/* Connects to the supervisor of the service whose state is in 'directory'.  Nobody there: kind
- * ERR_NOT_RUNNING. */
+/* Connects to the supervisor of the service whose state is in 'directory': by its socket, else by
+ * its marker (marker_file.h), where both prove themselves first, in at most PROOF_LIMIT_MS.  Nobody
+ * there, or somebody who is no supervisor of this service: kind ERR_NOT_RUNNING; one that is being
+ * started again may be there in a moment, as long as the lock is held. */
 int peer_connect(const char *directory, struct peer *ret_peer, struct err *err);
 /* Begins on a connection that is there already. */
 void peer_adopt(platform_handle handle, struct peer *ret_peer);

@@ -8,8 +8,8 @@
 #include "platform.h"
 
 /* Makes the service's state directory where needed, refuses one that others could write to, and
- * takes the lock.  Somebody has it: kind ERR_DUPLICATE.  The handle stays open as long as the lock is
- * wanted; a duplicate of it (the keeper's) holds the lock as well. */
+ * takes the lock.  Somebody has it: kind ERR_DUPLICATE.  The handle stays open as long as the lock
+ * is wanted; a duplicate of it (the keeper's) holds the lock as well. */
 int pidfile_take(const char *directory, platform_handle *ret_lock, struct err *err);
 
 /* Writes the line. */

@@ -32,7 +32,7 @@ void probe_start(struct probe *probe, const struct address *address, const char 
         enum probe_purpose purpose, int64_t timeout_ms, int role)
 {
     probe_stop(probe);
-    *probe = (struct probe){
+    *probe = (struct probe) {
         .address = *address,
         .purpose = purpose,
         .role = role,
@@ -82,6 +82,8 @@ static void on_connected(struct probe *probe)
 {
     /* In the range of ephemeral ports a connect can meet itself: nobody listens then. */
     if (platform_is_self_connected(probe->source)) {
+        /* Its TIME_WAIT would stand in the way of the bind for a minute. */
+        platform_end_by_reset(probe->source);
         conclude(probe, PROBE_REFUSED);
         return;
     }
@@ -115,6 +117,9 @@ static void on_end(struct probe *probe, long code)
         conclude(probe, PROBE_ALIVE);
     } else if (!was_connected) {
         conclude(probe, platform_means_nobody(code) ? PROBE_REFUSED : PROBE_SILENT);
+    } else if (probe->purpose == PROBE_FOR_ACCEPT && code == 0) {
+        /* Who closes in good order had accepted; what nobody had accepted is reset: tcp(7). */
+        conclude(probe, PROBE_ALIVE);
     } else if (probe->purpose == PROBE_FOR_LIFE && !probe->in_tls) {
         /* Closed without a byte: a server that speaks TLS only does that. */
         probe->in_tls = true;
@@ -176,6 +181,22 @@ void probe_stop(struct probe *probe)
 {
     platform_unwatch(probe->source);
     probe->source = NULL;
+}
+
+enum probe_verdict probe_now(
+        struct probe *probe, const struct address *address, const char *path, int64_t timeout_ms)
+{
+    *probe = (struct probe) { .source = NULL };
+    probe_start(probe, address, path, PROBE_FOR_LIFE, timeout_ms, 0);
+    while (probe->verdict == PROBE_PENDING) {
+        struct platform_event event;
+
+        platform_wait(probe_deadline(probe), &event);
+        if (event.owner == probe)
+            probe_on_event(probe, &event);
+        probe_on_time(probe, platform_now_ms());
+    }
+    return probe->verdict;
 }
 
 void probe_describe(const struct probe *probe, char *ret_text, size_t size)

@@ -1,7 +1,7 @@
 /* A live probe of one address: connect, ask, see what comes back, all within one deadline.
  *
- * It runs in the loop: probe_start(), then probe_on_event() for every event whose owner is the probe
- * and probe_on_time() when probe_deadline() has passed, until the verdict is not PENDING. */
+ * It runs in the loop: probe_start(), then probe_on_event() for every event whose owner is the
+ * probe and probe_on_time() when probe_deadline() has passed, until the verdict is not PENDING. */
 #ifndef SVCMGR_PROBE_H
 #define SVCMGR_PROBE_H
 
@@ -15,9 +15,9 @@
 #define PROBE_PATH_BYTES 1024
 
 enum probe_purpose {
-    PROBE_FOR_LIFE,    /* any byte is a sign of life; silence is asked once more in TLS */
-    PROBE_FOR_HTTP,    /* the status line decides */
-    PROBE_FOR_ACCEPT   /* a program has to take the connection out of the backlog */
+    PROBE_FOR_LIFE,  /* any byte is a sign of life; silence is asked once more in TLS */
+    PROBE_FOR_HTTP,  /* the status line decides */
+    PROBE_FOR_ACCEPT /* a program has to take the connection out of the backlog */
 };
 
 enum probe_verdict {
@@ -45,8 +45,8 @@ struct probe {
     size_t length;
 };
 
-/* Begins; a probe that ran before is stopped first.  'role' comes back in its events, whose owner is
- * the probe. */
+/* Begins; a probe that ran before is stopped first.  'role' comes back in its events, whose owner
+ * is the probe. */
 void probe_start(struct probe *probe, const struct address *address, const char *path,
         enum probe_purpose purpose, int64_t timeout_ms, int role);
 void probe_on_event(struct probe *probe, const struct platform_event *event);
@@ -54,6 +54,10 @@ void probe_on_time(struct probe *probe, int64_t now_ms);
 int64_t probe_deadline(const struct probe *probe);
 /* Ends it without a verdict; fine on one that never ran. */
 void probe_stop(struct probe *probe);
+
+/* Asks and waits for the verdict: for commands that do nothing else meanwhile. */
+enum probe_verdict probe_now(
+        struct probe *probe, const struct address *address, const char *path, int64_t timeout_ms);
 
 /* "HTTP 200", "TLS", "no answer in 2s" ... */
 void probe_describe(const struct probe *probe, char *ret_text, size_t size);

@@ -3,50 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keeper_parts.h"
 #include "str.h"
 
 #include "banned.h"
 
-enum role { ROLE_CHANNEL };
-
-struct held {
-    char name[KEEPER_NAME_BYTES]; /* "": free */
-    platform_handle handle;
-};
-
-/* The one keeper of this process: static, since it allocates nothing. */
-static struct {
-    const char *const *words;
-    platform_handle executable;
-    platform_handle client;
-    struct platform_source *channel; /* NULL while there is no supervisor to talk to */
-    int64_t supervisor;              /* pid; 0: none runs */
-    int64_t started_ms;
-    int64_t revive_at_ms;
-    int64_t delay_ms;
-    int32_t lives;
-    bool greeted; /* the present supervisor has said hello */
-    bool decided;
-    int decided_code;
-    bool had_terminal;
-    int stops_asked;
-    bool stop_unheard; /* a stop was passed on and HEARD has not come */
-    bool reload_asked;
-    bool missed; /* a message to the supervisor did not go out */
-    int64_t recorded[KEEPER_RECORDED_MAX];
-    struct held held[KEEPER_HELD_MAX];
-} keeper;
+struct keeper keeper;
 
 static void tell_with(const struct keeper_message *message, platform_handle handle)
 {
     struct err err;
 
-    /* A supervisor that died meanwhile is noticed by its exit.  One that is stopped must not stop us:
-     * what did not go out is told again when it speaks. */
-    if (keeper.channel != NULL &&
-            platform_channel_send(
-                    platform_source_handle(keeper.channel), message, handle, 0, &err) == -1)
-        keeper.missed = true;
+    /* A supervisor that died meanwhile is noticed by its exit.  One that is stopped must not stop
+     * us: what did not go out is told again when it speaks. */
+    if (keeper.state.channel != PLATFORM_NO_HANDLE &&
+            platform_channel_send(keeper.state.channel, message, handle, 0, &err) == -1)
+        keeper.state.missed = true;
 }
 
 static void tell(struct keeper_message message)
@@ -54,17 +26,17 @@ static void tell(struct keeper_message message)
     tell_with(&message, PLATFORM_NO_HANDLE);
 }
 
-static struct held *find_held(const char *name)
+static struct keeper_held *find_held(const char *name)
 {
     for (int i = 0; i < KEEPER_HELD_MAX; i++)
-        if (strcmp(keeper.held[i].name, name) == 0)
-            return &keeper.held[i];
+        if (strcmp(keeper.state.held[i].name, name) == 0)
+            return &keeper.state.held[i];
     return NULL;
 }
 
 static void drop(const char *name)
 {
-    struct held *held = name[0] == '\0' ? NULL : find_held(name);
+    struct keeper_held *held = name[0] == '\0' ? NULL : find_held(name);
 
     if (held == NULL)
         return;
@@ -74,7 +46,7 @@ static void drop(const char *name)
 
 static void hold(const char *name, platform_handle handle)
 {
-    struct held *held;
+    struct keeper_held *held;
 
     drop(name);
     held = find_held("");
@@ -89,8 +61,8 @@ static void hold(const char *name, platform_handle handle)
 static int64_t *find_recorded(int64_t pid)
 {
     for (int i = 0; i < KEEPER_RECORDED_MAX; i++)
-        if (keeper.recorded[i] == pid)
-            return &keeper.recorded[i];
+        if (keeper.state.recorded[i] == pid)
+            return &keeper.state.recorded[i];
     return NULL;
 }
 
@@ -113,7 +85,7 @@ static void forget(int64_t pid)
 
 static void tell_ended(int64_t pid, const struct platform_exit *how)
 {
-    tell((struct keeper_message){
+    tell((struct keeper_message) {
             .kind = KEEPER_ENDED,
             .pid = pid,
             .code = how->code,
@@ -126,44 +98,48 @@ static void tell_all_ended(void)
     struct platform_exit how;
 
     for (int i = 0; i < KEEPER_RECORDED_MAX; i++)
-        if (keeper.recorded[i] != 0 && platform_child_ended(keeper.recorded[i], &how))
-            tell_ended(keeper.recorded[i], &how);
+        if (keeper.state.recorded[i] != 0 && platform_child_ended(keeper.state.recorded[i], &how))
+            tell_ended(keeper.state.recorded[i], &how);
 }
 
 static void pass_on_asks(void)
 {
-    if (!keeper.greeted)
+    if (!keeper.state.greeted)
         return;
-    if (keeper.stops_asked > 0) {
-        tell((struct keeper_message){
+    if (keeper.state.stops_asked > 0) {
+        tell((struct keeper_message) {
                 .kind = KEEPER_ASK,
-                .number = keeper.stops_asked > 1 ? KEEPER_ASK_KILL : KEEPER_ASK_STOP,
+                .number = keeper.state.stops_asked > 1 ? KEEPER_ASK_KILL : KEEPER_ASK_STOP,
         });
-        keeper.stop_unheard = true;
+        keeper.state.stop_unheard = true;
     }
-    if (keeper.reload_asked)
-        tell((struct keeper_message){ .kind = KEEPER_ASK, .number = KEEPER_ASK_RELOAD });
-    keeper.reload_asked = false;
+    if (keeper.state.reload_asked)
+        tell((struct keeper_message) { .kind = KEEPER_ASK, .number = KEEPER_ASK_RELOAD });
+    keeper.state.reload_asked = false;
 }
 
 /* Gives a new supervisor everything: what was held, what ended meanwhile, what was asked. */
 static void welcome(void)
 {
-    keeper.greeted = true;
+    struct keeper_message last = {
+        .kind = KEEPER_WELCOME,
+        .pid = platform_pid(),
+        .number = keeper.state.lives - 1,
+        .code = (int32_t)keeper.came,
+    };
+
+    (void)str_copy(last.name, sizeof last.name, keeper.trial_end);
+    keeper.state.greeted = true;
     for (int i = 0; i < KEEPER_HELD_MAX; i++) {
         struct keeper_message message = { .kind = KEEPER_HELD };
 
-        if (keeper.held[i].name[0] == '\0')
+        if (keeper.state.held[i].name[0] == '\0')
             continue;
-        (void)str_copy(message.name, sizeof message.name, keeper.held[i].name);
-        tell_with(&message, keeper.held[i].handle);
+        (void)str_copy(message.name, sizeof message.name, keeper.state.held[i].name);
+        tell_with(&message, keeper.state.held[i].handle);
     }
     tell_all_ended();
-    tell((struct keeper_message){
-            .kind = KEEPER_WELCOME,
-            .pid = platform_pid(),
-            .number = keeper.lives - 1,
-    });
+    tell(last);
     pass_on_asks();
 }
 
@@ -191,17 +167,22 @@ static void on_message(const struct keeper_message *message, platform_handle han
     case KEEPER_DECIDED:
         keeper.decided = true;
         keeper.decided_code = message->code;
-        tell((struct keeper_message){ .kind = KEEPER_ACK });
-        break;
-    case KEEPER_SYNC:
-        tell((struct keeper_message){ .kind = KEEPER_ACK });
         break;
     case KEEPER_HEARD:
-        keeper.stop_unheard = false;
+        keeper.state.stop_unheard = false;
+        break;
+    case KEEPER_UP:
+        keeper.state.stops_asked = 0;
+        keeper.state.stop_unheard = false;
+        break;
+    case KEEPER_UPGRADE:
+        keeper_take_candidate(handle);
+        return;
+    case KEEPER_TAKEN:
+        keeper_candidate_took_over();
         break;
     case KEEPER_HELD:
     case KEEPER_WELCOME:
-    case KEEPER_ACK:
     case KEEPER_ENDED:
     case KEEPER_ORPHAN:
     case KEEPER_ASK:
@@ -212,90 +193,149 @@ static void on_message(const struct keeper_message *message, platform_handle han
 
 static void lose_channel(void)
 {
-    platform_unwatch(keeper.channel);
-    keeper.channel = NULL;
-    keeper.greeted = false;
-    keeper.stop_unheard = false;
+    platform_unwatch(keeper.bell);
+    keeper.bell = NULL;
+    keeper.state.bell = PLATFORM_NO_HANDLE;
+    platform_close(keeper.state.channel);
+    keeper.state.channel = PLATFORM_NO_HANDLE;
+    keeper.state.greeted = false;
+    keeper.state.stop_unheard = false;
 }
 
-/* Messages that a supervisor sent right before it died are still there. */
-static void read_last_messages(void)
+/* Takes everything that the supervisor has sent so far, also one that has died since. */
+void keeper_read_messages(void)
 {
     struct keeper_message message;
     platform_handle handle;
 
-    while (keeper.channel != NULL &&
-            platform_channel_receive(
-                    platform_source_handle(keeper.channel), 0, &message, &handle) == 1)
+    while (keeper.state.channel != PLATFORM_NO_HANDLE &&
+            platform_channel_receive(keeper.state.channel, 0, &message, &handle) == 1)
         on_message(&message, handle);
 }
 
-static void plan_revival(int64_t now_ms)
+static void plan_revival(int64_t now_ms, bool killed)
 {
-    if (now_ms - keeper.started_ms >= KEEPER_GOOD_LIFE_MS)
-        keeper.delay_ms = 0;
-    keeper.revive_at_ms = now_ms + keeper.delay_ms;
-    keeper.delay_ms = keeper.delay_ms == 0 ? KEEPER_FIRST_DELAY_MS : keeper.delay_ms * 2;
-    if (keeper.delay_ms > KEEPER_MAX_DELAY_MS)
-        keeper.delay_ms = KEEPER_MAX_DELAY_MS;
+    int64_t life_ms = now_ms - keeper.state.started_ms;
+
+    if (killed || life_ms >= KEEPER_GOOD_LIFE_MS)
+        keeper.state.delay_ms = 0;
+    if (killed && life_ms < KEEPER_SHORT_LIFE_MS)
+        keeper.state.delay_ms = KEEPER_FIRST_DELAY_MS;
+    keeper.revive_at_ms = now_ms + keeper.state.delay_ms;
+    keeper.state.delay_ms =
+            keeper.state.delay_ms == 0 ? KEEPER_FIRST_DELAY_MS : keeper.state.delay_ms * 2;
+    if (keeper.state.delay_ms > KEEPER_MAX_DELAY_MS)
+        keeper.state.delay_ms = KEEPER_MAX_DELAY_MS;
 }
 
 static void start_supervisor(void)
 {
-    platform_handle ends[2];
+    platform_handle channel[2];
+    platform_handle bell[2];
+    platform_handle passed[3];
     struct err err;
 
-    keeper.started_ms = platform_now_ms();
+    keeper.state.started_ms = platform_now_ms();
     keeper.revive_at_ms = PLATFORM_NEVER;
-    if (platform_channel_pair(ends, &err) == -1) {
-        plan_revival(keeper.started_ms);
+    if (platform_channel_pair(channel, &err) == -1) {
+        plan_revival(keeper.state.started_ms, false);
         return;
     }
-    keeper.channel = platform_watch_channel(ends[0], ROLE_CHANNEL, NULL);
-    if (platform_spawn_supervisor(keeper.executable, keeper.words, ends[1], keeper.client,
-                &keeper.supervisor, &err) == -1) {
+    if (platform_pipe(&bell[0], &bell[1], &err) == -1) {
+        platform_close(channel[0]);
+        platform_close(channel[1]);
+        plan_revival(keeper.state.started_ms, false);
+        return;
+    }
+    keeper.state.channel = channel[0];
+    keeper.state.bell = bell[0];
+    keeper.bell = platform_watch_stream(bell[0], ROLE_BELL, NULL);
+    passed[KEEPER_CHANNEL_FD - KEEPER_FIRST_FD] = channel[1];
+    passed[KEEPER_BELL_FD - KEEPER_FIRST_FD] = bell[1];
+    passed[KEEPER_CLIENT_FD - KEEPER_FIRST_FD] = keeper.client;
+    if (platform_spawn_supervisor(keeper.on_trial ? keeper.candidate : keeper.executable,
+                keeper.state.words, passed, keeper.client == PLATFORM_NO_HANDLE ? 2 : 3,
+                &keeper.state.supervisor, &err) == -1) {
         lose_channel();
-        plan_revival(keeper.started_ms);
+        plan_revival(keeper.state.started_ms, false);
     } else {
-        keeper.lives++;
+        keeper.state.lives++;
+        keeper.trial_by_ms = keeper.on_trial ? platform_now_ms() + KEEPER_TRIAL_MS : PLATFORM_NEVER;
         platform_close(keeper.client);
         keeper.client = PLATFORM_NO_HANDLE;
     }
-    platform_close(ends[1]);
+    platform_close(channel[1]);
+    platform_close(bell[1]);
+}
+
+static void supervisor_ended(const struct platform_exit *how)
+{
+    keeper_read_messages();
+    platform_reap(keeper.state.supervisor);
+    keeper.state.supervisor = 0;
+    lose_channel();
+    if (keeper.decided)
+        return;
+    if (keeper.on_trial) {
+        keeper_end_trial(how);
+        return;
+    }
+    if (keeper.candidate != PLATFORM_NO_HANDLE) {
+        keeper_begin_trial();
+        return;
+    }
+    keeper.came = KEEPER_CAME_REVIVED;
+    plan_revival(platform_now_ms(), how->by_signal == platform_signal_number("KILL"));
 }
 
 static void on_exit_of(int64_t pid, const struct platform_exit *how)
 {
-    if (pid == keeper.supervisor) {
-        read_last_messages();
-        platform_reap(pid);
-        keeper.supervisor = 0;
-        lose_channel();
-        if (!keeper.decided)
-            plan_revival(platform_now_ms());
+    struct platform_exit hidden;
+
+    keeper_read_messages(); /* the word that this process is recorded may still lie there */
+    if (pid == keeper.state.supervisor) {
+        supervisor_ended(how);
         return;
     }
     if (find_recorded(pid) != NULL) {
         platform_leave_unreaped(pid);
-        if (keeper.greeted)
+        if (keeper.state.greeted)
             tell_ended(pid, how);
+        if (keeper.state.supervisor != 0 && platform_child_ended(keeper.state.supervisor, &hidden))
+            supervisor_ended(&hidden);
         return;
     }
     platform_reap(pid);
-    tell((struct keeper_message){ .kind = KEEPER_ORPHAN, .pid = pid });
+    tell((struct keeper_message) { .kind = KEEPER_ORPHAN, .pid = pid });
+}
+
+static void kill_supervisor(void)
+{
+    struct identity supervisor;
+    struct err err;
+
+    if (keeper.state.supervisor != 0 &&
+            platform_identify(keeper.state.supervisor, true, &supervisor))
+        (void)platform_signal(&supervisor, "KILL", &err);
+}
+
+static void end_trial_in_time(void)
+{
+    keeper_read_messages(); /* that it has taken over may lie there */
+    if (platform_now_ms() < keeper.trial_by_ms)
+        return;
+    keeper.trial_by_ms = PLATFORM_NEVER;
+    kill_supervisor();
 }
 
 static void ask_stop(void)
 {
-    bool first_unheard = keeper.stop_unheard;
-    struct identity supervisor;
-    struct err err;
+    bool first_unheard = keeper.state.stop_unheard;
 
-    keeper.stops_asked++;
+    keeper.state.stops_asked++;
     /* A second stop goes through even to a supervisor that hangs: its successor gets it. */
-    if (keeper.stops_asked > 1 && first_unheard && keeper.supervisor != 0 &&
-            platform_identify(keeper.supervisor, true, &supervisor)) {
-        (void)platform_signal(&supervisor, "KILL", &err);
+    if (keeper.state.stops_asked > 1 && first_unheard && keeper.state.supervisor != 0) {
+        kill_supervisor();
         return;
     }
     pass_on_asks();
@@ -308,15 +348,15 @@ static void on_signal_event(const struct platform_event *event)
         ask_stop();
         break;
     case PLATFORM_ASK_HANGUP:
-        if (keeper.had_terminal && !platform_has_terminal()) {
+        if (keeper.state.had_terminal && !platform_has_terminal()) {
             ask_stop();
         } else {
-            keeper.reload_asked = true;
+            keeper.state.reload_asked = true;
             pass_on_asks();
         }
         break;
     case PLATFORM_ASK_FORWARD:
-        tell((struct keeper_message){
+        tell((struct keeper_message) {
                 .kind = KEEPER_ASK,
                 .number = KEEPER_ASK_FORWARD,
                 .by_signal = event->signal_number,
@@ -329,12 +369,12 @@ static void on_signal_event(const struct platform_event *event)
 
 static void dispatch(const struct platform_event *event)
 {
-    struct keeper_message message;
-
     switch (event->kind) {
     case PLATFORM_EVENT_TIMER:
-        if (keeper.supervisor == 0)
+        if (keeper.state.supervisor == 0)
             start_supervisor();
+        else
+            end_trial_in_time();
         break;
     case PLATFORM_EVENT_SIGNAL:
         on_signal_event(event);
@@ -342,20 +382,19 @@ static void dispatch(const struct platform_event *event)
     case PLATFORM_EVENT_EXIT:
         on_exit_of(event->pid, &event->exit);
         break;
-    case PLATFORM_EVENT_MESSAGE:
-        memcpy(&message, event->data, sizeof message);
-        on_message(&message, event->handle);
-        if (keeper.missed) {
-            keeper.missed = false;
+    case PLATFORM_EVENT_DATA:
+        keeper_read_messages();
+        if (keeper.state.missed) {
+            keeper.state.missed = false;
             tell_all_ended();
-            tell((struct keeper_message){ .kind = KEEPER_ORPHAN });
+            tell((struct keeper_message) { .kind = KEEPER_ORPHAN });
         }
         break;
     case PLATFORM_EVENT_END:
     case PLATFORM_EVENT_GONE:
     case PLATFORM_EVENT_ACCEPTED:
     case PLATFORM_EVENT_CONNECTED:
-    case PLATFORM_EVENT_DATA:
+    case PLATFORM_EVENT_MESSAGE:
     case PLATFORM_EVENT_WRITTEN:
     case PLATFORM_EVENT_NOTIFY:
     case PLATFORM_EVENT_CHILD_FAILED:
@@ -363,30 +402,59 @@ static void dispatch(const struct platform_event *event)
     }
 }
 
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+int keeper_open_loop(struct err *err)
+{
+    keeper.candidate = PLATFORM_NO_HANDLE;
+    keeper.revive_at_ms = PLATFORM_NEVER;
+    keeper.trial_by_ms = PLATFORM_NEVER;
+    keeper.executable = platform_open_executable();
+    if (keeper.executable == PLATFORM_NO_HANDLE)
+        return err_set(err, ERR_FAILED, 0, "the executable cannot be opened");
+    if (platform_loop_open(true, err) == -1)
+        return -1;
+    platform_become_reaper();
+    return 0;
+}
+
+static int64_t deadline(void)
+{
+    return keeper.state.supervisor == 0 ? keeper.revive_at_ms : keeper.trial_by_ms;
+}
+
+int keeper_loop(void)
+{
+    platform_trim_stack();
+    while (!keeper.decided || keeper.state.supervisor != 0) {
+        struct platform_event event;
+
+        platform_wait(deadline(), &event);
+        dispatch(&event);
+        if (keeper.renews && !keeper.decided && keeper.candidate == PLATFORM_NO_HANDLE)
+            keeper_renew();
+    }
+    return keeper.decided_code;
+}
+
+void keeper_give(const char *name, platform_handle handle)
+{
+    hold(name, handle);
+}
+
 int keeper_run(const char *const *words, platform_handle client)
 {
     struct err err;
 
-    keeper.words = words;
+    for (size_t i = 0; i < KEEPER_WORDS_MAX && words[i] != NULL; i++)
+        keeper.state.words[i] = words[i];
     keeper.client = client;
-    keeper.executable = platform_open_executable();
-    keeper.had_terminal = platform_has_terminal();
-    keeper.revive_at_ms = PLATFORM_NEVER;
-    if (keeper.executable == PLATFORM_NO_HANDLE || platform_loop_open(&err) == -1) {
-        (void)fprintf(stderr, "svcmgr: cannot start: %s\n",
-                keeper.executable == PLATFORM_NO_HANDLE ? "the executable cannot be opened"
-                                                        : err.text);
+    keeper.state.channel = keeper.state.bell = PLATFORM_NO_HANDLE;
+    keeper.state.had_terminal = platform_has_terminal();
+    if (keeper_open_loop(&err) == -1) {
+        (void)fprintf(stderr, "svcmgr: cannot start: %s\n", err.text);
         return ERR_FAILED;
     }
-    platform_loop_take_signals(true);
-    platform_become_reaper();
     start_supervisor();
-    platform_trim_stack();
-    while (!keeper.decided || keeper.supervisor != 0) {
-        struct platform_event event;
-
-        platform_wait(keeper.supervisor == 0 ? keeper.revive_at_ms : PLATFORM_NEVER, &event);
-        dispatch(&event);
-    }
-    return keeper.decided_code;
+    return keeper_loop();
 }

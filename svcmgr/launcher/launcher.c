@@ -1,49 +1,62 @@
 #include "launcher.h"
 
-#include "str.h"
+#include <string.h>
 
 #include "banned.h"
 
-static const struct launcher *const all[] = { &launcher_manual };
+static const struct launcher *const all[] = { &launcher_systemd, &launcher_launchd,
+    &launcher_winsvc, &launcher_task, &launcher_manual };
 
-const struct launcher *const *launcher_all(size_t *ret_count)
-{
-    *ret_count = sizeof all / sizeof all[0];
-    return all;
-}
-
-const struct launcher *launcher_detect(char *ret_unit, size_t size)
+const struct launcher *launcher_detect(int64_t main_pid, char *ret_unit, size_t size)
 {
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         ret_unit[0] = '\0';
-        if (all[i]->detect(ret_unit, size))
+        if (all[i]->detect != NULL && all[i]->detect(main_pid, ret_unit, size))
             return all[i];
     }
     return &launcher_manual;
 }
 
-enum launcher_job launcher_ask_all(const struct config *config, char *ret_sentence, size_t size)
+const struct launcher *launcher_find(const char *kind)
 {
-    ret_sentence[0] = '\0';
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        enum launcher_job job = all[i]->ask == NULL ? LAUNCHER_JOB_NONE
-                                                    : all[i]->ask(config, ret_sentence, size);
-
-        if (job != LAUNCHER_JOB_NONE)
-            return job;
-    }
-    return LAUNCHER_JOB_NONE;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(all[i]->kind, kind) == 0)
+            return all[i];
+    return NULL;
 }
 
-void launcher_unit_of(int64_t pid, char *ret_text, size_t size)
+const struct launcher *launcher_here(void)
 {
-    char unit[LAUNCHER_UNIT_BYTES];
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]->is_here != NULL && all[i]->is_here())
+            return all[i];
+    return NULL;
+}
 
-    ret_text[0] = '\0';
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (all[i]->unit_of == NULL || !all[i]->unit_of(pid, unit, sizeof unit))
-            continue;
-        (void)str_format(ret_text, size, "%s unit %s", all[i]->kind, unit);
-        return;
-    }
+const struct launcher *launcher_installed_by(
+        const struct launcher_place *place, struct launcher_installed *ret_installed)
+{
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]->installed != NULL && all[i]->is_here() &&
+                all[i]->installed(place, ret_installed))
+            return all[i];
+    return NULL;
+}
+
+void launcher_ask_all(const struct launcher_place *place, const struct config *config,
+        struct launcher_answer *ret_answer)
+{
+    *ret_answer = (struct launcher_answer) { .job = LAUNCHER_JOB_NONE };
+    for (size_t i = 0; i < sizeof all / sizeof all[0] && ret_answer->job == LAUNCHER_JOB_NONE; i++)
+        if (all[i]->ask != NULL)
+            all[i]->ask(place, config, ret_answer);
+}
+
+bool launcher_owner_of(int64_t pid, struct launcher_owner *ret_owner)
+{
+    *ret_owner = (struct launcher_owner) { .starts_others = false };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]->owner_of != NULL && all[i]->owner_of(pid, ret_owner))
+            return true;
+    return false;
 }

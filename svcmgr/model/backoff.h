@@ -22,8 +22,8 @@ struct backoff_config {
 /* Plain data; zeroed, and 'random' set to anything, it is fresh.  Times are those of now_ms. */
 struct backoff {
     uint64_t random;
-    uint32_t streak;                       /* short runs in a row */
-    uint32_t count;                        /* of times */
+    uint32_t streak;                         /* short runs in a row */
+    uint32_t count;                          /* of times */
     int64_t times_ms[BACKOFF_BURST_MAX + 1]; /* of the latest short runs, oldest first */
 };
 

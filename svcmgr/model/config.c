@@ -100,6 +100,11 @@ bool config_name_is_valid(const char *text, const char **ret_why)
     return false;
 }
 
+const char *config_probe_path(const struct config *config)
+{
+    return config->health == CONFIG_HEALTH_HTTP ? config->health_path : "/health";
+}
+
 const char *config_socket_word(enum config_socket socket)
 {
     return config_socket_words[socket];

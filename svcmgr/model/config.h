@@ -14,33 +14,68 @@
 #include "arena.h"
 #include "json.h"
 
-#define CONFIG_MAX_BYTES       1048576 /* 1 MiB */
-#define CONFIG_LISTENERS_MAX   16
-#define CONFIG_PREVENT_MAX     32
-#define CONFIG_DEPENDS_MAX     256
-#define CONFIG_NAME_BYTES      65 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} and a NUL */
-#define CONFIG_BURST_MAX       100
-#define CONFIG_UMASK_DEFAULT   022
+#define CONFIG_MAX_BYTES     1048576 /* 1 MiB */
+#define CONFIG_LISTENERS_MAX 16
+#define CONFIG_PREVENT_MAX   32
+#define CONFIG_DEPENDS_MAX   256
+#define CONFIG_NAME_BYTES    65 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} and a NUL */
+#define CONFIG_BURST_MAX     100
+#define CONFIG_UMASK_DEFAULT 022
 
 enum config_socket { CONFIG_SOCKET_INHERIT, CONFIG_SOCKET_SELF, CONFIG_SOCKET_COUNT };
-enum config_health { CONFIG_HEALTH_NONE, CONFIG_HEALTH_HTTP, CONFIG_HEALTH_TCP,
-    CONFIG_HEALTH_COMMAND, CONFIG_HEALTH_COUNT };
-enum config_ready { CONFIG_READY_HEALTH, CONFIG_READY_NOTIFY, CONFIG_READY_SPAWN,
-    CONFIG_READY_COUNT };
-enum config_when { CONFIG_WHEN_ALWAYS, CONFIG_WHEN_ON_FAILURE, CONFIG_WHEN_NEVER,
-    CONFIG_WHEN_COUNT };
+enum config_health {
+    CONFIG_HEALTH_NONE,
+    CONFIG_HEALTH_HTTP,
+    CONFIG_HEALTH_TCP,
+    CONFIG_HEALTH_COMMAND,
+    CONFIG_HEALTH_COUNT
+};
+enum config_ready {
+    CONFIG_READY_HEALTH,
+    CONFIG_READY_NOTIFY,
+    CONFIG_READY_SPAWN,
+    CONFIG_READY_COUNT
+};
+enum config_when {
+    CONFIG_WHEN_ALWAYS,
+    CONFIG_WHEN_ON_FAILURE,
+    CONFIG_WHEN_NEVER,
+    CONFIG_WHEN_COUNT
+};
 enum config_replace { CONFIG_REPLACE_OVERLAP, CONFIG_REPLACE_SEQUENTIAL, CONFIG_REPLACE_COUNT };
-enum config_duplicate { CONFIG_DUPLICATE_REFUSE, CONFIG_DUPLICATE_STANDBY,
-    CONFIG_DUPLICATE_TAKEOVER, CONFIG_DUPLICATE_COUNT };
-enum config_rival { CONFIG_RIVAL_SYSTEMD, CONFIG_RIVAL_LAUNCHD, CONFIG_RIVAL_WINSVC,
-    CONFIG_RIVAL_COUNT };
-enum config_log { CONFIG_LOG_FILE, CONFIG_LOG_JOURNAL, CONFIG_LOG_EVENTLOG, CONFIG_LOG_INHERIT,
-    CONFIG_LOG_COUNT };
+enum config_duplicate {
+    CONFIG_DUPLICATE_REFUSE,
+    CONFIG_DUPLICATE_STANDBY,
+    CONFIG_DUPLICATE_TAKEOVER,
+    CONFIG_DUPLICATE_COUNT
+};
+enum config_rival {
+    CONFIG_RIVAL_SYSTEMD,
+    CONFIG_RIVAL_LAUNCHD,
+    CONFIG_RIVAL_WINSVC,
+    CONFIG_RIVAL_COUNT
+};
+enum config_log {
+    CONFIG_LOG_FILE,
+    CONFIG_LOG_JOURNAL,
+    CONFIG_LOG_EVENTLOG,
+    CONFIG_LOG_INHERIT,
+    CONFIG_LOG_COUNT
+};
 
 /* Resource limits.  Sizes in bytes, cpu in seconds, the others counts: getrlimit(2). */
-enum config_limit { CONFIG_LIMIT_NOFILE, CONFIG_LIMIT_NPROC, CONFIG_LIMIT_CORE,
-    CONFIG_LIMIT_MEMORY, CONFIG_LIMIT_CPU, CONFIG_LIMIT_FSIZE, CONFIG_LIMIT_STACK,
-    CONFIG_LIMIT_DATA, CONFIG_LIMIT_MEMLOCK, CONFIG_LIMIT_COUNT };
+enum config_limit {
+    CONFIG_LIMIT_NOFILE,
+    CONFIG_LIMIT_NPROC,
+    CONFIG_LIMIT_CORE,
+    CONFIG_LIMIT_MEMORY,
+    CONFIG_LIMIT_CPU,
+    CONFIG_LIMIT_FSIZE,
+    CONFIG_LIMIT_STACK,
+    CONFIG_LIMIT_DATA,
+    CONFIG_LIMIT_MEMLOCK,
+    CONFIG_LIMIT_COUNT
+};
 #define CONFIG_LIMIT_UNSET     INT64_C(-2)
 #define CONFIG_LIMIT_UNLIMITED INT64_C(-1)
 
@@ -55,10 +90,10 @@ struct config_file {
 };
 
 struct config_listener {
-    const char *name;        /* unique; "http" for the first unless named, then "listener2" ... */
-    struct address address;  /* as requested: the port may be 0 */
-    bool localhost;          /* "localhost": address is 127.0.0.1, ::1 goes with it */
-    bool both;               /* localhost only: pass a socket of each family */
+    const char *name;          /* unique; "http" for the first unless named, then "listener2" ... */
+    struct address address;    /* as requested: the port may be 0 */
+    bool localhost;            /* "localhost": address is 127.0.0.1, ::1 goes with it */
+    bool both;                 /* localhost only: pass a socket of each family */
     enum config_socket socket; /* decided: explicit, or by the rule for the default */
     bool socket_set;           /* explicit; else a socket that a launcher hands us is inherited */
     uint32_t backlog;
@@ -98,7 +133,7 @@ struct config {
     bool listen_pid;
 
     enum config_health health;
-    const char *health_path;           /* HTTP: begins with '/' */
+    const char *health_path; /* HTTP: begins with '/' */
     struct config_words health_command;
     int64_t health_interval_ms;
     int64_t health_timeout_ms;
@@ -158,6 +193,9 @@ void config_free(struct config *config);
 /* Whether text is a NAME as the command line takes it; if not, *ret_why is a phrase that says what
  * it must be. */
 bool config_name_is_valid(const char *text, const char **ret_why);
+
+/* What is asked of a server that may be there: the path of the health check, else "/health". */
+const char *config_probe_path(const struct config *config);
 
 /* The words that the configuration uses for the values of these enums. */
 const char *config_socket_word(enum config_socket socket);

@@ -57,29 +57,29 @@ static bool same_listeners(const struct config *a, const struct config *b)
 static bool same_health(const struct config *a, const struct config *b)
 {
     return a->health == b->health && same_text(a->health_path, b->health_path) &&
-           same_words(&a->health_command, &b->health_command) &&
-           a->health_interval_ms == b->health_interval_ms &&
-           a->health_timeout_ms == b->health_timeout_ms &&
-           a->health_failures == b->health_failures &&
-           a->health_start_period_ms == b->health_start_period_ms;
+            same_words(&a->health_command, &b->health_command) &&
+            a->health_interval_ms == b->health_interval_ms &&
+            a->health_timeout_ms == b->health_timeout_ms &&
+            a->health_failures == b->health_failures &&
+            a->health_start_period_ms == b->health_start_period_ms;
 }
 
 static bool same_restart(const struct config *a, const struct config *b)
 {
     return a->restart_when == b->restart_when && a->restart_delay_ms == b->restart_delay_ms &&
-           a->restart_max_delay_ms == b->restart_max_delay_ms &&
-           a->restart_factor_thousandths == b->restart_factor_thousandths &&
-           a->restart_burst == b->restart_burst && a->restart_within_ms == b->restart_within_ms &&
-           a->restart_prevent_count == b->restart_prevent_count &&
-           memcmp(a->restart_prevent_on, b->restart_prevent_on,
-                   a->restart_prevent_count * sizeof a->restart_prevent_on[0]) == 0 &&
-           a->restart_on_unhealthy == b->restart_on_unhealthy;
+            a->restart_max_delay_ms == b->restart_max_delay_ms &&
+            a->restart_factor_thousandths == b->restart_factor_thousandths &&
+            a->restart_burst == b->restart_burst && a->restart_within_ms == b->restart_within_ms &&
+            a->restart_prevent_count == b->restart_prevent_count &&
+            memcmp(a->restart_prevent_on, b->restart_prevent_on,
+                    a->restart_prevent_count * sizeof a->restart_prevent_on[0]) == 0 &&
+            a->restart_on_unhealthy == b->restart_on_unhealthy;
 }
 
 static bool same_stop(const struct config *a, const struct config *b)
 {
     return same_text(a->stop_signal, b->stop_signal) && a->stop_timeout_ms == b->stop_timeout_ms &&
-           same_words(&a->stop_command, &b->stop_command);
+            same_words(&a->stop_command, &b->stop_command);
 }
 
 static bool same_dependencies(const struct config *a, const struct config *b)
@@ -106,7 +106,7 @@ static bool same_rivals(const struct config *a, const struct config *b)
 static bool same_logs(const struct config *a, const struct config *b)
 {
     return a->log_max_bytes == b->log_max_bytes && a->log_keep == b->log_keep &&
-           a->log_timestamps == b->log_timestamps;
+            a->log_timestamps == b->log_timestamps;
 }
 
 static void live(struct config_diff *diff, bool same, const char *key)
@@ -125,7 +125,7 @@ void config_diff(const struct config *from, const struct config *to, struct conf
 {
     struct config_diff *diff = ret_diff;
 
-    *diff = (struct config_diff){ .live_count = 0 };
+    *diff = (struct config_diff) { .live_count = 0 };
     live(diff, same_text(from->description, to->description), "description");
     live(diff, same_health(from, to), "health");
     live(diff, from->settle_ms == to->settle_ms, "settle");

@@ -33,7 +33,7 @@ const char *const config_ready_words[CONFIG_READY_COUNT + 1] = {
     [CONFIG_READY_NOTIFY] = "notify",
     [CONFIG_READY_SPAWN] = "spawn",
 };
-const char *const config_when_words[CONFIG_WHEN_COUNT + 1] = {
+static const char *const when_words[CONFIG_WHEN_COUNT + 1] = {
     [CONFIG_WHEN_ALWAYS] = "always",
     [CONFIG_WHEN_ON_FAILURE] = "on-failure",
     [CONFIG_WHEN_NEVER] = "never",
@@ -47,18 +47,13 @@ const char *const config_duplicate_words[CONFIG_DUPLICATE_COUNT + 1] = {
     [CONFIG_DUPLICATE_STANDBY] = "standby",
     [CONFIG_DUPLICATE_TAKEOVER] = "takeover",
 };
-const char *const config_rival_words[CONFIG_RIVAL_COUNT + 1] = {
-    [CONFIG_RIVAL_SYSTEMD] = "systemd",
-    [CONFIG_RIVAL_LAUNCHD] = "launchd",
-    [CONFIG_RIVAL_WINSVC] = "winsvc",
-};
-const char *const config_log_words[CONFIG_LOG_COUNT + 1] = {
+static const char *const log_words[CONFIG_LOG_COUNT + 1] = {
     [CONFIG_LOG_FILE] = "file",
     [CONFIG_LOG_JOURNAL] = "journal",
     [CONFIG_LOG_EVENTLOG] = "eventlog",
     [CONFIG_LOG_INHERIT] = "inherit",
 };
-const char *const config_stream_words[] = { "merged", "separate", NULL };
+static const char *const stream_words[] = { "merged", "separate", NULL };
 
 /* Rows of one object stand together, behind the object's own row. */
 const struct config_field config_fields[] = {
@@ -125,7 +120,7 @@ const struct config_field config_fields[] = {
             .help = "who binds: the supervisor, which keeps the socket and passes it, or the "
                     "program itself" },
     { "listen.backlog", .type = &config_type_count, IN_LISTENER(backlog), RANGE(1, 65535),
-            .fallback = "511", .help = "connections that may wait" },
+            .fallback = "4096", .help = "connections that may wait" },
     { "listen.mode", .type = &config_type_octal, IN_LISTENER(mode), RANGE(0, 0777),
             .fallback = "0600", .help = "permissions of a Unix socket" },
     { "listen.both", .type = &config_type_flag, IN_LISTENER(both), .fallback = "false",
@@ -161,7 +156,7 @@ const struct config_field config_fields[] = {
 
     { "restart", .type = &config_type_object,
             .help = "what happens when the service ends by itself" },
-    { "restart.when", WORD(restart_when, config_when_words), .fallback = "on-failure",
+    { "restart.when", WORD(restart_when, when_words), .fallback = "on-failure",
             .help = "which ends are followed by a restart" },
     { "restart.delay", DURATION(restart_delay_ms), RANGE(0, HOUR), .fallback = "100ms",
             .help = "wait before the first restart after a short run" },
@@ -215,10 +210,10 @@ const struct config_field config_fields[] = {
             .help = "services that are started, and ready, first" },
 
     { "logs", .type = &config_type_object, .help = "where the program's output goes" },
-    { "logs.destination", WORD(log_destination, config_log_words), .fallback = "file",
+    { "logs.destination", WORD(log_destination, log_words), .fallback = "file",
             .help = "as PID 1 of a container the default is inherit" },
-    { "logs.streams", .type = &config_type_choice, IN_CONFIG(log_separate),
-            .words = config_stream_words, .fallback = "merged",
+    { "logs.streams", .type = &config_type_choice, IN_CONFIG(log_separate), .words = stream_words,
+            .fallback = "merged",
             .help = "merged keeps the order of both streams, separate tags each line" },
     { "logs.max_size", .type = &config_type_size, IN_CONFIG(log_max_bytes), RANGE(KIB, TIB),
             .fallback = "10MiB", .help = "size at which the log is rotated" },

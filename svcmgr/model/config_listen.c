@@ -168,8 +168,7 @@ static void read_listen(struct config_reader *reader, const struct config_field 
     if (count > CONFIG_LISTENERS_MAX)
         count = CONFIG_LISTENERS_MAX;
     reader->config->listener_count = 0;
-    reader->config->listeners =
-            config_take(reader, count * sizeof *reader->config->listeners);
+    reader->config->listeners = config_take(reader, count * sizeof *reader->config->listeners);
     if (reader->config->listeners == NULL)
         return;
     if (!cJSON_IsArray(item)) {
@@ -202,7 +201,7 @@ static bool clash(const struct config_listener *a, const struct config_listener 
         return false;
     for (int i = 0; i < (a->localhost ? 2 : 1); i++)
         for (int j = 0; j < (b->localhost ? 2 : 1); j++)
-            if (address_covers(&a_list[i], &b_list[j]) || address_covers(&b_list[j], &a_list[i]))
+            if (address_overlap(&a_list[i], &b_list[j]))
                 return true;
     return false;
 }

@@ -98,7 +98,8 @@ static void fault_value(
             type->hint == NULL ? "" : type->hint, type->hint == NULL ? "" : ")", advice);
 }
 
-void config_read_value(struct config_reader *reader, const struct config_field *field,
+/* Reads one value by its row into the struct at target. */
+static void read_value(struct config_reader *reader, const struct config_field *field,
         const cJSON *item, void *target)
 {
     const struct config_type *type = field->type;
@@ -133,7 +134,8 @@ static const char *key_in(const struct config_field *field, const char *path)
     return strchr(key, '.') == NULL ? key : NULL;
 }
 
-const struct config_field *config_find_field(const char *path, const char *key)
+/* The row of a key in the object at path; NULL if there is none. */
+static const struct config_field *find_field(const char *path, const char *key)
 {
     for (size_t i = 0; i < config_field_count; i++) {
         const char *found = key_in(&config_fields[i], path);
@@ -175,14 +177,14 @@ void config_read_object(
         struct config_reader *reader, const cJSON *object, const char *path, void *target)
 {
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        const struct config_field *field = config_find_field(path, item->string);
+        const struct config_field *field = find_field(path, item->string);
         size_t faults_before = config_fault_count(reader);
 
         if (field == NULL) {
             fault_unknown_key(reader, item, path);
             continue;
         }
-        config_read_value(reader, field, item, target);
+        read_value(reader, field, item, target);
         if (config_fault_count(reader) != faults_before)
             reader->faulty[field - config_fields] = true;
     }
@@ -219,7 +221,7 @@ static void apply_default(
         item.type = str_to_uint(text, UINT32_MAX, &number) ? cJSON_Number : cJSON_Invalid;
         item.valuedouble = (double)number;
     }
-    config_read_value(reader, field, &item, target);
+    read_value(reader, field, &item, target);
     assert(config_fault_count(reader) == faults_before);
     (void)faults_before;
 }

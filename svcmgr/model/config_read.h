@@ -44,12 +44,8 @@ extern const size_t config_field_count;
 
 extern const char *const config_socket_words[];
 extern const char *const config_ready_words[];
-extern const char *const config_when_words[];
 extern const char *const config_replace_words[];
 extern const char *const config_duplicate_words[];
-extern const char *const config_rival_words[];
-extern const char *const config_log_words[];
-extern const char *const config_stream_words[];
 
 /* config_value.c */
 extern const struct config_type config_type_string;
@@ -110,9 +106,6 @@ void config_fault_quote(struct config_reader *reader, const cJSON *item, const c
 
 /* "from 1 to 100" */
 void config_count_range(const struct config_field *field, char *ret_text, size_t size);
-/* Reads one value by its row into the struct at target. */
-void config_read_value(struct config_reader *reader, const struct config_field *field,
-        const cJSON *item, void *target);
 /* The members of an object, by the rows below path ("" for the outermost one). */
 void config_read_object(
         struct config_reader *reader, const cJSON *object, const char *path, void *target);
@@ -123,8 +116,6 @@ void config_apply_defaults(struct config_reader *reader, const char *path, void 
  * directory: a configuration means the same on every machine. */
 bool config_path_is_valid(const char *path);
 
-/* The row of a key in the object at path; NULL if there is none. */
-const struct config_field *config_find_field(const char *path, const char *key);
 /* A member of the outermost object ("restart") or of an object in it ("restart.burst"). */
 const cJSON *config_item(const struct config_reader *reader, const char *path);
 /* Whether the row at path, or one below it, had a fault. */

@@ -4,19 +4,19 @@
 
 static struct decision next_step(enum decision_kind kind)
 {
-    return (struct decision){ .kind = kind };
+    return (struct decision) { .kind = kind };
 }
 
 static struct decision refuse(enum err_kind code)
 {
-    return (struct decision){ .kind = DECISION_REFUSED, .code = code };
+    return (struct decision) { .kind = DECISION_REFUSED, .code = code };
 }
 
 /* Somebody is there who may end some day. */
 static struct decision refuse_or_wait(const struct decision_facts *facts, enum err_kind code)
 {
     if (facts->duplicate == DECISION_STANDBY)
-        return (struct decision){ .kind = DECISION_STAND_BY, .code = code };
+        return (struct decision) { .kind = DECISION_STAND_BY, .code = code };
     return refuse(code);
 }
 
@@ -48,6 +48,10 @@ static struct decision decide_launcher(const struct decision_facts *facts)
         return next_step(DECISION_ASK_LAUNCHERS);
     case DECISION_LAUNCHER_SERVES:
     case DECISION_LAUNCHER_PENDING:
+        return refuse_or_wait(facts, ERR_DUPLICATE);
+    case DECISION_LAUNCHER_LEAVING:
+        if (facts->launcher_waited_ms < facts->bind_timeout_ms)
+            return next_step(DECISION_AWAIT_LAUNCHER);
         return refuse_or_wait(facts, ERR_DUPLICATE);
     case DECISION_LAUNCHER_NONE:
         break;
@@ -134,7 +138,8 @@ struct decision decision_make(const struct decision_facts *facts)
     struct decision decision = next_step(DECISION_START);
 
     /* Each stage says START when nothing of its own stands in the way. */
-    for (unsigned i = 0; decision.kind == DECISION_START && i < sizeof stages / sizeof stages[0]; i++)
+    for (unsigned i = 0; decision.kind == DECISION_START && i < sizeof stages / sizeof stages[0];
+            i++)
         decision = stages[i](facts);
     return decision;
 }

@@ -9,9 +9,11 @@
  * Rules.
  *   1. Without the lock nothing is done.  Who holds it is asked: a supervisor that answers is this
  *      service running already; one that does not answer in time is an error of its own.
- *   2. A launcher's job that serves, starts or will be restarted is there, and is not probed.
+ *   2. A launcher's job that serves, starts or will be restarted is there, and is not probed.  One
+ *      that ends is waited for, as long as for an address, and asked about again.
  *   3. A recorded instance that lives and is the same process is taken up, never doubled.  One that
- *      was being stopped is stopped first.  In another pid namespace nothing can be proved: refused.
+ *      was being stopped is stopped first.  In another pid namespace nothing can be proved:
+ * refused.
  *   4. What a dead instance left behind is cleared before anything else starts.
  *   5. Any answer on an address that is not ours means that somebody serves: refused.
  *   6. Silence means dying or hung: the bind decides, tried again and again until its time is up,
@@ -40,22 +42,26 @@ enum decision_launcher {
     DECISION_LAUNCHER_UNASKED,
     DECISION_LAUNCHER_NONE,
     DECISION_LAUNCHER_SERVES,
-    DECISION_LAUNCHER_PENDING /* starting, reloading, or waiting to restart */
+    DECISION_LAUNCHER_PENDING, /* starting, reloading, or waiting to restart */
+    DECISION_LAUNCHER_LEAVING  /* ending, and it may come back */
 };
 
 enum decision_record {
     DECISION_RECORD_UNREAD,
-    DECISION_RECORD_NONE, /* missing or unreadable */
-    DECISION_RECORD_DEAD, /* the process is gone, or a zombie */
+    DECISION_RECORD_NONE,   /* missing or unreadable */
+    DECISION_RECORD_DEAD,   /* the process is gone, or a zombie */
     DECISION_RECORD_REUSED, /* the number belongs to another process now */
     DECISION_RECORD_SAME,
-    DECISION_RECORD_SAME_STOPPING, /* it lives and was being stopped */
+    DECISION_RECORD_SAME_STOPPING, /* it lives and was being stopped, or has to be */
     DECISION_RECORD_TWO,           /* two generations live: an overlap was under way */
     DECISION_RECORD_ELSEWHERE      /* recorded in another pid namespace of this boot */
 };
 
-enum decision_leftovers { DECISION_LEFTOVERS_UNSEEN, DECISION_LEFTOVERS_NONE,
-    DECISION_LEFTOVERS_FOUND };
+enum decision_leftovers {
+    DECISION_LEFTOVERS_UNSEEN,
+    DECISION_LEFTOVERS_NONE,
+    DECISION_LEFTOVERS_FOUND
+};
 
 enum decision_sockets { DECISION_SOCKETS_NEEDED, DECISION_SOCKETS_HELD };
 
@@ -80,11 +86,13 @@ enum decision_bind {
 enum decision_duplicate { DECISION_REFUSE, DECISION_STANDBY, DECISION_TAKEOVER };
 
 struct decision_facts {
-    bool foreground; /* 'run': an own other supervisor is a duplicate; 'start': it is what was wanted */
+    bool foreground; /* 'run': an own other supervisor is a duplicate; 'start': it is what was
+                        wanted */
     enum decision_duplicate duplicate;
     enum decision_lock lock;
     enum err_kind lock_kind;
     enum decision_launcher launcher;
+    int64_t launcher_waited_ms; /* since one was seen to end */
     enum decision_record record;
     enum decision_leftovers leftovers;
     enum decision_sockets sockets;
@@ -98,6 +106,7 @@ enum decision_kind {
     /* Steps: find this out and ask again. */
     DECISION_TAKE_LOCK,
     DECISION_ASK_LAUNCHERS,
+    DECISION_AWAIT_LAUNCHER, /* after DECISION_BIND_RETRY_MS: ask again */
     DECISION_READ_RECORD,
     DECISION_LOOK_FOR_LEFTOVERS,
     DECISION_PROBE,

@@ -13,12 +13,15 @@ void drain_begin(const struct drain_config *config, struct drain *drain, int64_t
     drain->running = true;
     drain->quiet_until_ms = now_ms + config->quiet_ms;
     drain->hard_until_ms = now_ms + config->hard_ms;
+    drain->last_pieces = 0;
 }
 
 void drain_piece(const struct drain_config *config, struct drain *drain, int64_t now_ms)
 {
-    if (drain->running)
-        drain->quiet_until_ms = now_ms + config->quiet_ms;
+    if (!drain->running)
+        return;
+    drain->quiet_until_ms = now_ms + config->quiet_ms;
+    drain->last_pieces += now_ms >= drain->hard_until_ms;
 }
 
 void drain_end(struct drain *drain)
@@ -26,13 +29,14 @@ void drain_end(struct drain *drain)
     drain->running = false;
 }
 
-enum drain_verdict drain_check(const struct drain *drain, int64_t now_ms)
+enum drain_verdict drain_check(
+        const struct drain_config *config, const struct drain *drain, int64_t now_ms)
 {
     if (!drain->running)
         return DRAIN_DONE;
     if (now_ms >= drain->hard_until_ms)
-        return DRAIN_LAST_PASS;
-    return now_ms >= drain->quiet_until_ms ? DRAIN_DONE : DRAIN_WAIT;
+        return drain->last_pieces < config->last_chunks ? DRAIN_LOOK : DRAIN_DONE;
+    return now_ms >= drain->quiet_until_ms ? DRAIN_LOOK : DRAIN_WAIT;
 }
 
 int64_t drain_deadline(const struct drain *drain)

@@ -32,7 +32,7 @@ struct env_file {
 /* Returns 0 with *ret_file in arena; or -1 with *err (ERR_CONFIG, "line N: ...").  Refused: a name
  * that is not [A-Za-z_][A-Za-z0-9_]*, a line without '=', an open quote, text behind a closing
  * quote, a NUL byte, invalid UTF-8. */
-int env_file_parse(const char *text, size_t length, struct arena *arena,
-        struct env_file *ret_file, struct err *err);
+int env_file_parse(const char *text, size_t length, struct arena *arena, struct env_file *ret_file,
+        struct err *err);
 
 #endif

@@ -2,13 +2,16 @@
 #ifndef SVCMGR_LINE_H
 #define SVCMGR_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "buffer.h"
 
 struct line_reader {
     struct buffer bytes; /* the limit of a line is bytes.limit */
-    size_t taken;        /* how much of it the last line took */
+    size_t taken;        /* how much of it is of lines that were given */
+    size_t searched;     /* how much of it has no other newline */
+    bool stays;          /* it is read without a pause: the memory is kept for what comes next */
 };
 
 void line_init(struct line_reader *reader, size_t limit);

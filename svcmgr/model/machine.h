@@ -21,13 +21,16 @@
  *   2. The next generation of a sequential restart is spawned only when the tree of the former one
  *      is gone.
  *   3. A first start by hand is tried once: not ready in time, or ended before, ends everything.
- *   4. A run that was ready for MACHINE_STABLE_MS is restarted at once and does not count; a shorter
- *      one waits (backoff.h) and counts.
+ *   4. A run that was ready for MACHINE_STABLE_MS is restarted at once and does not count; a
+ * shorter one waits (backoff.h) and counts.
  *   5. An end is not restarted when the policy says so, or its code is in prevent_on.
  *   6. A 'next' that fails is removed; 'current' never notices.
- *   7. Whoever asked gets one answer: START when a generation is ready or none will be, RESTART when
- *      the new one is ready or has failed, STOP when nothing is left (or will not go).
- *   8. A stop wins over everything; a start or restart asked for during it begins when it is done. */
+ *   7. Whoever asked gets one answer: START when a generation is ready or none will be, RESTART
+ * when the new one is ready or has failed, STOP when nothing is left (or will not go).  While the
+ *      machine stands by, START succeeds at once, since somebody serves, and RESTART fails.
+ *   8. A stop wins over everything; a start or restart asked for during it begins when it is done.
+ *   9. A restart that is asked for before the new one is ready joins the one that is under way; one
+ *      that is asked for later begins when the old generation is gone. */
 #ifndef SVCMGR_MACHINE_H
 #define SVCMGR_MACHINE_H
 
@@ -37,10 +40,10 @@
 
 #include "backoff.h"
 
-#define MACHINE_STABLE_MS    1000
+#define MACHINE_STABLE_MS     1000
 #define MACHINE_KILL_AGAIN_MS 1000 /* SIGKILL is repeated at this pace ... */
-#define MACHINE_KILL_TRIES   10   /* ... and after so many the stop has failed, though it goes on */
-#define MACHINE_NEVER        INT64_MAX
+#define MACHINE_KILL_TRIES    10 /* ... and after so many the stop has failed, though it goes on */
+#define MACHINE_NEVER         INT64_MAX
 
 /* What the world sees. */
 enum machine_state {
@@ -102,6 +105,7 @@ struct machine_generation {
     bool asked;      /* we ended it, for a stop or a restart */
     bool failed;     /* we ended it since it was not ready in time, or sick */
     bool main_ended; /* its main process is gone, its tree may not be */
+    bool stable;     /* it had been ready for MACHINE_STABLE_MS when its end began */
     bool clean;      /* it ended with code 0 */
     bool prevented;  /* its code is in prevent_on */
     int exit_code;   /* 128+N for a signal; -1 unknown */
@@ -129,11 +133,11 @@ enum machine_event_kind {
     MACHINE_EVENT_SPAWN_FAILED, /* slot */
     MACHINE_EVENT_MAIN_ENDED,   /* slot, code, clean, prevented */
     MACHINE_EVENT_TREE_GONE,    /* slot: nothing of it is left */
-    MACHINE_EVENT_IS_READY,     /* slot */
-    MACHINE_EVENT_IS_SICK,      /* slot: too many checks failed, or its watchdog was silent */
-    MACHINE_EVENT_IS_WELL,      /* slot */
-    MACHINE_EVENT_REMOVE,       /* slot: stop this generation (two were taken up, one is too many) */
-    MACHINE_EVENT_EXTEND,       /* slot, ms: it needs more time to start or stop */
+    MACHINE_EVENT_IS_READY, /* slot; ms: for how long it has been, though it is known only now */
+    MACHINE_EVENT_IS_SICK,  /* slot: too many checks failed, or its watchdog was silent */
+    MACHINE_EVENT_IS_WELL,  /* slot */
+    MACHINE_EVENT_REMOVE,   /* slot: stop this generation (two were taken up, one is too many) */
+    MACHINE_EVENT_EXTEND,   /* slot, ms: it needs more time to start or stop */
     MACHINE_EVENT_TIMER,
     MACHINE_EVENT_ASK_START,
     MACHINE_EVENT_ASK_STOP,
@@ -153,18 +157,18 @@ struct machine_event {
 };
 
 enum machine_action_kind {
-    MACHINE_ACT_GUARD,         /* find out whether a start is allowed; answer by an event */
+    MACHINE_ACT_GUARD, /* find out whether a start is allowed; answer by an event */
     MACHINE_ACT_GUARD_CANCEL,
-    MACHINE_ACT_SPAWN,         /* slot; the generation's number is set */
-    MACHINE_ACT_STOP,          /* slot: stop command or signal to the main process */
-    MACHINE_ACT_STOP_REST,     /* slot: the main process is gone, ask the rest of its tree */
-    MACHINE_ACT_KILL,          /* slot: the whole tree */
-    MACHINE_ACT_PROMOTE,       /* what was next is current now */
+    MACHINE_ACT_SPAWN,     /* slot; the generation's number is set */
+    MACHINE_ACT_STOP,      /* slot: stop command or signal to the main process */
+    MACHINE_ACT_STOP_REST, /* slot: the main process is gone, ask the rest of its tree */
+    MACHINE_ACT_KILL,      /* slot: the whole tree */
+    MACHINE_ACT_PROMOTE,   /* what was next is current now */
     MACHINE_ACT_CLOSE_SOCKETS,
-    MACHINE_ACT_ANSWER_START,  /* ok */
-    MACHINE_ACT_ANSWER_STOP,   /* ok */
+    MACHINE_ACT_ANSWER_START,   /* ok */
+    MACHINE_ACT_ANSWER_STOP,    /* ok */
     MACHINE_ACT_ANSWER_RESTART, /* ok */
-    MACHINE_ACT_EXIT,          /* code */
+    MACHINE_ACT_EXIT,           /* code */
     MACHINE_ACT_COUNT
 };
 

@@ -20,8 +20,8 @@ static int read_id(const cJSON *item, struct protocol_id *ret_id, struct err *er
         json_write_int(&writer, NULL, (int64_t)number);
     else
         result = err_set(err, ERR_FAILED, 0, "id must be a string or a whole number");
-    if (result == 0 && (text.failed || !str_copy(ret_id->json, sizeof ret_id->json,
-                                               buffer_text(&text))))
+    if (result == 0 &&
+            (text.failed || !str_copy(ret_id->json, sizeof ret_id->json, buffer_text(&text))))
         result = err_set(err, ERR_FAILED, 0, "id is too long");
     buffer_free(&text);
     return result;
@@ -42,8 +42,7 @@ static int read_request(struct protocol_request *request, struct err *err)
     request->id.with_version = version != NULL;
     if (id != NULL && read_id(id, &request->id, err) == -1)
         return PROTOCOL_INVALID_REQUEST;
-    if (version != NULL &&
-            (!cJSON_IsString(version) || strcmp(version->valuestring, "2.0") != 0)) {
+    if (version != NULL && (!cJSON_IsString(version) || strcmp(version->valuestring, "2.0") != 0)) {
         err_set(err, ERR_FAILED, 0, "jsonrpc must be \"2.0\" or missing");
         return PROTOCOL_INVALID_REQUEST;
     }
@@ -60,8 +59,8 @@ static int read_request(struct protocol_request *request, struct err *err)
     return 0;
 }
 
-int protocol_request_parse(const char *line, size_t length, struct protocol_request *ret_request,
-        struct err *err)
+int protocol_request_parse(
+        const char *line, size_t length, struct protocol_request *ret_request, struct err *err)
 {
     struct protocol_request request = { 0 };
     struct json_faults faults = { 0 };
@@ -90,7 +89,7 @@ void protocol_request_free(struct protocol_request *request)
 void protocol_answer_begin(
         struct json_writer *writer, struct buffer *out, const struct protocol_id *id)
 {
-    *writer = (struct json_writer){ .out = out };
+    *writer = (struct json_writer) { .out = out };
     json_write_object(writer, NULL);
     if (id->with_version)
         json_write_string(writer, "jsonrpc", "2.0");
@@ -124,7 +123,7 @@ void protocol_answer_error(struct buffer *out, const struct protocol_id *id, int
 void protocol_request_begin(
         struct json_writer *writer, struct buffer *out, int id, const char *method)
 {
-    *writer = (struct json_writer){ .out = out };
+    *writer = (struct json_writer) { .out = out };
     json_write_object(writer, NULL);
     json_write_string(writer, "jsonrpc", "2.0");
     if (id != 0)
@@ -149,8 +148,8 @@ static void read_error(const cJSON *error, struct protocol_answer *answer)
             cJSON_IsString(message) ? message->valuestring : "the supervisor refused");
 }
 
-int protocol_answer_parse(const char *line, size_t length, struct protocol_answer *ret_answer,
-        struct err *err)
+int protocol_answer_parse(
+        const char *line, size_t length, struct protocol_answer *ret_answer, struct err *err)
 {
     struct protocol_answer answer = { 0 };
     struct json_faults faults = { 0 };
@@ -178,6 +177,11 @@ int protocol_answer_parse(const char *line, size_t length, struct protocol_answe
     }
     *ret_answer = answer;
     return 0;
+}
+
+bool protocol_answer_is_refusal(const struct protocol_answer *answer)
+{
+    return answer->id == 0 && answer->method == NULL && answer->result == NULL;
 }
 
 void protocol_answer_free(struct protocol_answer *answer)

@@ -13,9 +13,9 @@
 #include "json.h"
 #include "json_write.h"
 
-#define PROTOCOL_VERSION        1
-#define PROTOCOL_REQUEST_BYTES  (1024 * 1024)
-#define PROTOCOL_ID_BYTES       160
+#define PROTOCOL_VERSION       1
+#define PROTOCOL_REQUEST_BYTES ((size_t)1024 * 1024)
+#define PROTOCOL_ID_BYTES      160
 
 enum protocol_error {
     PROTOCOL_PARSE_ERROR = -32700,
@@ -43,8 +43,8 @@ struct protocol_request {
 /* Reads one line.  Returns 0 and fills *ret_request (free it with protocol_request_free), or the
  * negative code to answer with; then ret_request->id is set as far as it could be read, *err holds
  * the sentence, and there is nothing to free. */
-int protocol_request_parse(const char *line, size_t length, struct protocol_request *ret_request,
-        struct err *err);
+int protocol_request_parse(
+        const char *line, size_t length, struct protocol_request *ret_request, struct err *err);
 void protocol_request_free(struct protocol_request *request);
 
 /* Writes an answer: begin, then the value with key "result", then end (which adds the newline). */
@@ -71,8 +71,10 @@ struct protocol_answer {
 };
 
 /* Returns 0, or -1 (ERR_FAILED) when the line is no message of this protocol. */
-int protocol_answer_parse(const char *line, size_t length, struct protocol_answer *ret_answer,
-        struct err *err);
+int protocol_answer_parse(
+        const char *line, size_t length, struct protocol_answer *ret_answer, struct err *err);
+/* Whether it says that a request could not be read: then it belongs to none. */
+bool protocol_answer_is_refusal(const struct protocol_answer *answer);
 void protocol_answer_free(struct protocol_answer *answer);
 
 #endif

@@ -17,15 +17,15 @@ struct reply reply_read(const char *bytes, size_t length)
 
     /* A TLS record: content type 20 to 23, then version major 3: RFC 8446, 5.1. */
     if (length >= 1 && bytes[0] >= 20 && bytes[0] <= 23)
-        return (struct reply){ .kind = length == 1 || bytes[1] == 3 ? REPLY_TLS : REPLY_OTHER };
+        return (struct reply) { .kind = length == 1 || bytes[1] == 3 ? REPLY_TLS : REPLY_OTHER };
     if (memcmp(bytes, prefix, known) != 0)
-        return (struct reply){ .kind = REPLY_OTHER };
+        return (struct reply) { .kind = REPLY_OTHER };
     if (length < STATUS_LINE_BYTES)
-        return (struct reply){ .kind = REPLY_PARTIAL };
+        return (struct reply) { .kind = REPLY_PARTIAL };
     if (bytes[8] != ' ' || bytes[9] < '1' || bytes[9] > '9' || !str_is_digit(bytes[10]) ||
             !str_is_digit(bytes[11]))
-        return (struct reply){ .kind = REPLY_OTHER };
-    return (struct reply){
+        return (struct reply) { .kind = REPLY_OTHER };
+    return (struct reply) {
         .kind = REPLY_HTTP,
         .status = (bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + (bytes[11] - '0'),
     };

@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REPLY_MAX_BYTES 512 /* as much of a reply as is looked at */
+#define REPLY_MAX_BYTES  512 /* as much of a reply as is looked at */
 #define REPLY_TEXT_BYTES 96
 
 enum reply_kind {
-    REPLY_PARTIAL,   /* could still become an HTTP reply */
+    REPLY_PARTIAL, /* could still become an HTTP reply */
     REPLY_HTTP,
-    REPLY_TLS,       /* an alert or a handshake record: a server that speaks TLS only */
-    REPLY_OTHER      /* some other protocol */
+    REPLY_TLS,  /* an alert or a handshake record: a server that speaks TLS only */
+    REPLY_OTHER /* some other protocol */
 };
 
 struct reply {

@@ -28,7 +28,8 @@ struct stamp_part {
 
 /* Takes the next part off a piece: up to and with a newline, or all that is left.  Returns false
  * when nothing is left.  *data and *length are moved on. */
-bool stamp_next(struct stamp *stamp, const char **data, size_t *length, struct stamp_part *ret_part);
+bool stamp_next(
+        struct stamp *stamp, const char **data, size_t *length, struct stamp_part *ret_part);
 
 /* "2026-11-22T10:00:00.123456Z" (UTC, from microseconds since 1970). */
 void stamp_time(int64_t wall_us, char *ret_text, size_t size);

@@ -1,6 +1,9 @@
 #include "status.h"
 
+#include <string.h>
+
 #include "stamp.h"
+#include "str.h"
 
 #include "banned.h"
 
@@ -146,4 +149,39 @@ void status_write(const struct status *status, struct json_writer *writer, const
     json_write_string(writer, "log", status->log);
     json_write_string(writer, "version", status->version);
     json_write_object_end(writer);
+}
+
+/* "pid 42 serves http://127.0.0.1:8787, unix:/run/x": who it is, and what for. */
+static void describe_instance(const struct status *status, char *ret_text, size_t size)
+{
+    bool serves = status->state == MACHINE_READY;
+    size_t length;
+
+    (void)str_format(ret_text, size, ": pid %lld", (long long)status->pid);
+    for (size_t i = 0; serves && i < status->listener_count; i++) {
+        length = strlen(ret_text);
+        (void)str_format(ret_text + length, size - length, "%s %s", i == 0 ? " serves" : ",",
+                status->listeners[i].url != NULL ? status->listeners[i].url : "a port of its own");
+    }
+    if (serves && status->listener_count == 0) {
+        length = strlen(ret_text);
+        (void)str_format(ret_text + length, size - length, " runs");
+    }
+}
+
+void status_sentence(const struct status *status, char *ret_text, size_t size)
+{
+    char instance[STATUS_SENTENCE_BYTES / 2] = "";
+    char next[64] = "";
+    const char *text = status->text;
+
+    if (status->pid > 0)
+        describe_instance(status, instance, sizeof instance);
+    if (status->state == MACHINE_UNHEALTHY && status->has_health && status->health.reply != NULL)
+        text = status->health.reply;
+    if (status->state == MACHINE_BACKOFF && status->next_in_ms > 0)
+        (void)str_format(next, sizeof next, "; next try in %lld ms", (long long)status->next_in_ms);
+    (void)str_format(ret_text, size, "%s%s%s%s%s", machine_state_name(status->state), instance,
+            text != NULL ? ": " : "", text != NULL ? text : "", next);
+    str_make_printable(ret_text);
 }

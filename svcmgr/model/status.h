@@ -13,12 +13,12 @@
 #include "json_write.h"
 #include "machine.h"
 
-#define STATUS_UNKNOWN     INT64_C(-1)
-#define STATUS_STANDBY_MAX 16
+#define STATUS_UNKNOWN       INT64_C(-1)
+#define STATUS_STANDBY_MAX   16
 #define STATUS_INSTALLED_MAX 4
 
 struct status_exit {
-    int64_t code;      /* STATUS_UNKNOWN: none */
+    int64_t code;          /* STATUS_UNKNOWN: none */
     const char *by_signal; /* "KILL"; NULL: none */
     int64_t wall_us;
     const char *reason;
@@ -91,8 +91,8 @@ struct status {
     bool has_other;
     struct status_other other;
     bool config_changed;
-    const char *text;      /* what is going on, in words: "waiting for ..."; the program's STATUS= */
-    int64_t next_in_ms;    /* until the next try in backoff */
+    const char *text;   /* what is going on, in words: "waiting for ..."; the program's STATUS= */
+    int64_t next_in_ms; /* until the next try in backoff */
     const char *log_error; /* why output cannot be written to the log */
     const char *config;
     const char *log;
@@ -101,5 +101,9 @@ struct status {
 
 /* Writes it as one JSON object under 'key' (NULL: as the outermost value). */
 void status_write(const struct status *status, struct json_writer *writer, const char *key);
+
+/* What it says in one line for people: "ready: pid 42 serves http://127.0.0.1:8787"; printable. */
+#define STATUS_SENTENCE_BYTES 400
+void status_sentence(const struct status *status, char *ret_text, size_t size);
 
 #endif

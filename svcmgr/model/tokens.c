@@ -194,7 +194,7 @@ static int expand_one(const struct token *token, const struct tokens_context *co
                     "{fd}: the socket of listener \"%s\" is not passed to the program; set "
                     "\"socket\": \"inherit\"",
                     listener->name);
-        buffer_printf(out, "%d", listener->fd);
+        buffer_printf(out, "%lld", (long long)listener->fd);
         break;
     case TOKEN_NAME:
         buffer_puts(out, context->name);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "address.h"
 #include "buffer.h"
@@ -20,7 +21,7 @@
 struct tokens_listener {
     const char *name;
     struct address address; /* as bound */
-    int fd;                 /* the number that the instance gets it under; -1: not passed */
+    int64_t fd;             /* the number that the instance gets it under; -1: not passed */
 };
 
 struct tokens_context {
@@ -30,9 +31,9 @@ struct tokens_context {
 };
 
 /* Checks text against the configured listeners; an address of family ADDRESS_NONE is one that is
- * not known.  Returns 0, or -1 with *err (kind ERR_CONFIG; the sentence names the token and the nearest
- * right one) and *ret_at, the offset of the brace.  ret_uses_fd has an element for each listener:
- * set to true when the listener's {fd} stands in text, else left alone. */
+ * not known.  Returns 0, or -1 with *err (kind ERR_CONFIG; the sentence names the token and the
+ * nearest right one) and *ret_at, the offset of the brace.  ret_uses_fd has an element for each
+ * listener: set to true when the listener's {fd} stands in text, else left alone. */
 int tokens_check(const char *text, const struct tokens_context *context, bool *ret_uses_fd,
         size_t *ret_at, struct err *err);
 

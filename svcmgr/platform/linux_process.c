@@ -1,29 +1,48 @@
 #include "linux.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "platform_sys.h"
-#include "posix.h"
 #include "str.h"
 
 #include "banned.h"
 
-#define PROC_PATH_BYTES 64
-#define STAT_BYTES      1024
-#define ENVIRON_BYTES   (128 * 1024)
-/* As much of the stack as is given back: with what the kernel maps for it at the start, stack_guard
- * gap and all, this stays inside its mapping or fails without harm: madvise(2). */
-#define STACK_TRIM_BYTES ((uintptr_t)96 * 1024)
+#define OPEN_TRIES          4
+#define KERNEL_SIGRTMIN     32
+#define KERNEL_SIGSET_BYTES 8 /* 16 on MIPS */
+#define PROC_PATH_BYTES     64
+#define STAT_BYTES          1024
+
+int linux_open(const char *path, int flags)
+{
+    int fd;
+
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+        fd = sys.open(path, flags | O_RDONLY | O_CLOEXEC);
+        if (fd != -1 || posix_says_gone(errno))
+            break;
+    }
+    return fd;
+}
+
+DIR *linux_open_directory(const char *path)
+{
+    int fd = linux_open(path, O_DIRECTORY);
+    DIR *directory = fd == -1 ? NULL : fdopendir(fd);
+
+    if (fd != -1 && directory == NULL)
+        sys.close(fd);
+    return directory;
+}
 
 long linux_read_proc(int64_t pid, const char *name, char *ret_text, size_t size)
 {
@@ -35,7 +54,7 @@ long linux_read_proc(int64_t pid, const char *name, char *ret_text, size_t size)
         (void)str_format(path, sizeof path, "/proc/self/%s", name);
     else
         (void)str_format(path, sizeof path, "/proc/%lld/%s", (long long)pid, name);
-    fd = sys.open(path, O_RDONLY | O_CLOEXEC);
+    fd = linux_open(path, 0);
     if (fd == -1)
         return -1;
     while (length < size - 1) {
@@ -70,8 +89,9 @@ static int64_t take_number(const char **text)
     return negative ? -(int64_t)value : (int64_t)value;
 }
 
-bool linux_read_stat(int64_t pid, struct linux_stat *ret_stat)
+bool posix_read_process(int64_t pid, struct posix_process *ret_process)
 {
+    struct posix_process process;
     char text[STAT_BYTES];
     const char *open;
     const char *at;
@@ -84,31 +104,39 @@ bool linux_read_stat(int64_t pid, struct linux_stat *ret_stat)
     if (open == NULL || at == NULL || at < open || at[1] != ' ')
         return false;
     (void)str_format(
-            ret_stat->command, sizeof ret_stat->command, "%.*s", (int)(at - open - 1), open + 1);
+            process.command, sizeof process.command, "%.*s", (int)(at - open - 1), open + 1);
     at += 2;
-    ret_stat->state = *at;
+    process.zombie = *at == 'Z' || *at == 'X';
     at += 2;
-    ret_stat->parent = take_number(&at);
-    ret_stat->group = take_number(&at);
-    ret_stat->session = take_number(&at);
-    ret_stat->terminal = take_number(&at);
+    process.parent = take_number(&at);
+    process.group = take_number(&at);
+    process.session = take_number(&at);
+    process.terminal = take_number(&at);
     for (int field = 8; field < 22; field++)
         (void)take_number(&at);
-    ret_stat->start_time = (uint64_t)take_number(&at);
+    process.start_time = (uint64_t)take_number(&at);
+    *ret_process = process;
     return true;
 }
 
-static uint64_t own_pid_namespace(void)
+uint64_t posix_pid_namespace(int64_t pid)
 {
-    static uint64_t number;
+    static uint64_t own;
+    char path[PROC_PATH_BYTES] = "/proc/self/ns/pid";
     struct stat info;
 
-    if (number == 0 && stat("/proc/self/ns/pid", &info) == 0)
-        number = (uint64_t)info.st_ino;
-    return number;
+    if (pid == 0 && own != 0)
+        return own;
+    if (pid != 0)
+        (void)str_format(path, sizeof path, "/proc/%lld/ns/pid", (long long)pid);
+    if (stat(path, &info) == -1)
+        return 0;
+    if (pid == 0)
+        own = (uint64_t)info.st_ino;
+    return (uint64_t)info.st_ino;
 }
 
-static const char *boot_id(void)
+const char *posix_boot_id(void)
 {
     static char id[IDENTITY_BOOT_BYTES];
     int fd;
@@ -116,7 +144,7 @@ static const char *boot_id(void)
 
     if (id[0] != '\0')
         return id;
-    fd = sys.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    fd = linux_open("/proc/sys/kernel/random/boot_id", 0);
     if (fd == -1)
         return id;
     got = sys.read(fd, id, sizeof id - 1);
@@ -126,249 +154,82 @@ static const char *boot_id(void)
     return id;
 }
 
-bool platform_identify(int64_t pid, bool alive, struct identity *ret_identity)
+/* The C libraries take the first real-time signals for their threads, and musl's sigaction() does
+ * not touch them; a launcher may have them ignored all the same.  The kernel's own structure,
+ * whatever its layout on this machine, is the default disposition when it is all zero:
+ * rt_sigaction(2). */
+void posix_reset_reserved_signals(void)
 {
-    struct linux_stat status;
-    struct identity identity = { .pid = pid };
+    static const char defaults[64];
 
-    if (pid <= 0 || !linux_read_stat(pid, &status) ||
-            (alive && (status.state == 'Z' || status.state == 'X')))
-        return false;
-    identity.start_time = status.start_time;
-    identity.pid_namespace = own_pid_namespace();
-    (void)str_copy(identity.boot_id, sizeof identity.boot_id, boot_id());
-    *ret_identity = identity;
-    return true;
+    for (int number = KERNEL_SIGRTMIN; number < SIGRTMIN; number++)
+        (void)syscall(SYS_rt_sigaction, number, defaults, NULL, KERNEL_SIGSET_BYTES);
 }
 
-bool platform_is_same(const struct identity *identity)
+int64_t linux_boot_clock(void)
 {
-    struct identity now;
+    struct timespec now;
 
-    return platform_identify(identity->pid, true, &now) && identity_equal(identity, &now);
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * LINUX_NANOSECONDS + now.tv_nsec;
 }
 
-bool platform_is_elsewhere(const struct identity *identity)
+long posix_read_strings(int64_t pid, bool environment, char *ret_text, size_t size)
 {
-    uint64_t own = own_pid_namespace();
-
-    return identity->pid_namespace != 0 && own != 0 && identity->pid_namespace != own &&
-           strcmp(identity->boot_id, boot_id()) == 0;
+    return linux_read_proc(pid, environment ? "environ" : "cmdline", ret_text, size);
 }
 
-/* The last part of the unified (or systemd's own) hierarchy that names a unit: cgroups(7). */
-static void read_unit(int64_t pid, char *ret_unit, size_t size)
+bool posix_each_pid(bool (*each)(void *context, int64_t pid), void *context)
 {
-    char text[2048];
-    char *line = text;
-
-    ret_unit[0] = '\0';
-    if (linux_read_proc(pid, "cgroup", text, sizeof text) <= 0)
-        return;
-    while (line != NULL && *line != '\0') {
-        char *next = strchr(line, '\n');
-        char *slash;
-
-        if (next != NULL)
-            *next++ = '\0';
-        if (strncmp(line, "0::", 3) == 0 || strstr(line, ":name=systemd:") != NULL) {
-            while ((slash = strrchr(line, '/')) != NULL) {
-                const char *dot = strrchr(slash + 1, '.');
-
-                if (dot != NULL && (strcmp(dot, ".service") == 0 || strcmp(dot, ".scope") == 0 ||
-                                           strcmp(dot, ".socket") == 0)) {
-                    (void)str_copy(ret_unit, size, slash + 1);
-                    return;
-                }
-                *slash = '\0';
-            }
-        }
-        line = next;
-    }
-}
-
-static void read_command(int64_t pid, const struct linux_stat *status, char *ret_text, size_t size)
-{
-    char raw[PLATFORM_COMMAND_BYTES];
-    const char *words[PLATFORM_COMMAND_BYTES / 2 + 1];
-    size_t count = 0;
-    long length = linux_read_proc(pid, "cmdline", raw, sizeof raw);
-
-    /* A kernel thread and a zombie have none; systems show their name in brackets. */
-    if (length <= 0) {
-        (void)str_format(ret_text, size, "[%s]", status->command);
-        str_make_printable(ret_text);
-        return;
-    }
-    for (long at = 0; at < length && count < sizeof words / sizeof words[0] - 1;
-            at += (long)strlen(raw + at) + 1)
-        words[count++] = raw + at;
-    words[count] = NULL;
-    str_command_line(ret_text, size, words);
-}
-
-bool platform_process_info(int64_t pid, struct platform_process_info *ret_info)
-{
-    struct linux_stat status;
-    struct platform_process_info info = { .pid = pid, .uid = -1 };
-    char path[PROC_PATH_BYTES];
-    struct stat owner;
-
-    if (pid <= 0 || !linux_read_stat(pid, &status))
-        return false;
-    info.parent = status.parent;
-    info.group = status.group;
-    info.session = status.session;
-    info.start_time = status.start_time;
-    info.on_terminal = status.terminal != 0;
-    info.zombie = status.state == 'Z' || status.state == 'X';
-    read_command(pid, &status, info.command, sizeof info.command);
-    (void)str_format(path, sizeof path, "/proc/%lld", (long long)pid);
-    if (stat(path, &owner) == 0) {
-        info.uid = (int64_t)owner.st_uid;
-        if (!platform_user_name((uint32_t)owner.st_uid, info.user, sizeof info.user))
-            (void)str_format(info.user, sizeof info.user, "%u", (unsigned)owner.st_uid);
-    }
-    read_unit(pid, info.unit, sizeof info.unit);
-    *ret_info = info;
-    return true;
-}
-
-bool platform_process_has_variable(int64_t pid, const char *name, const char *value)
-{
-    static char text[ENVIRON_BYTES];
-    size_t name_length = strlen(name);
-    long length = linux_read_proc(pid, "environ", text, sizeof text);
-
-    for (long at = 0; at < length; at += (long)strlen(text + at) + 1)
-        if (strncmp(text + at, name, name_length) == 0 && text[at + (long)name_length] == '=' &&
-                strcmp(text + at + name_length + 1, value) == 0)
-            return true;
-    return false;
-}
-
-void linux_each_pid(bool (*each)(void *context, int64_t pid), void *context)
-{
-    DIR *directory = opendir("/proc");
+    DIR *directory = linux_open_directory("/proc");
     struct dirent *entry;
     uint64_t pid;
 
     if (directory == NULL)
-        return;
+        return false;
     while ((entry = readdir(directory)) != NULL)
         if (str_to_uint(entry->d_name, INT32_MAX, &pid) && !each(context, (int64_t)pid))
             break;
     (void)closedir(directory);
+    return true;
 }
 
-/* A descriptor for exactly this process, or -1.  Opened first and compared after, so the number
- * cannot change hands in between: pidfd_open(2). */
-static int open_verified(const struct identity *identity)
-{
-#if defined(SYS_pidfd_open) && !defined(SVCMGR_PORTABLE)
-    int fd = (int)syscall(SYS_pidfd_open, (pid_t)identity->pid, 0);
+const struct posix_places posix_places = {
+    .system_config = "/etc/svcmgr",
+    .system_state = "/var/lib/svcmgr",
+    .user_config = "/.config/svcmgr",
+    .user_state = "/.local/state/svcmgr",
+};
 
-    if (fd == -1)
-        return -1;
-    (void)posix_set_cloexec(fd);
-    if (platform_is_same(identity))
-        return fd;
-    sys.close(fd);
-    errno = ESRCH;
-    return -1;
-#else
-    (void)identity;
-    errno = ENOSYS;
-    return -1;
-#endif
+int posix_set_groups(const struct platform_spawn *spawn)
+{
+    gid_t groups[PLATFORM_GROUPS_MAX];
+
+    for (size_t i = 0; i < spawn->group_count; i++)
+        groups[i] = (gid_t)spawn->groups[i];
+    return setgroups(spawn->group_count, groups);
 }
 
-int posix_open_process(const struct identity *identity)
+void posix_execute(int program, const char *const *words, char *const *environment)
 {
-    return open_verified(identity);
+    fexecve(program, (char *const *)(uintptr_t)words, environment);
 }
 
-void posix_process_exit(int fd, struct platform_exit *ret_exit)
+bool platform_executable(char *ret_path, size_t size)
 {
-    /* struct pidfd_info of linux/pidfd.h (Linux 6.13; the exit code since 6.15), spelled out since
-     * older headers lack it. */
-    struct {
-        uint64_t mask;
-        uint64_t cgroup_id;
-        uint32_t ids[11]; /* pid ... fsgid */
-        int32_t exit_code;
-    } info = { .mask = 8 /* PIDFD_INFO_EXIT */ };
-#if !defined(SVCMGR_PORTABLE)
-    /* _IOWR(0xFF, 11, struct pidfd_info): the size is part of the number. */
-    unsigned long request = 3ul << 30 | (unsigned long)sizeof info << 16 | 0xFFul << 8 | 11ul;
+    static const char deleted[] = " (deleted)";
+    ssize_t length = readlink("/proc/self/exe", ret_path, size - 1);
+    size_t tail = sizeof deleted - 1;
 
-    *ret_exit = (struct platform_exit){ .code = -1, .by_signal = -1 };
-    if (syscall(SYS_ioctl, fd, request, &info) == -1 || (info.mask & 8u) == 0)
-        return;
-    if (WIFEXITED(info.exit_code)) {
-        ret_exit->code = WEXITSTATUS(info.exit_code);
-        ret_exit->by_signal = 0;
-    } else if (WIFSIGNALED(info.exit_code)) {
-        ret_exit->by_signal = WTERMSIG(info.exit_code);
-        ret_exit->core_dumped = (info.exit_code & 0x80) != 0;
-    }
-#else
-    (void)fd;
-    (void)info;
-    *ret_exit = (struct platform_exit){ .code = -1, .by_signal = -1 };
-#endif
+    if (length <= 0)
+        return false;
+    ret_path[length] = '\0';
+    if ((size_t)length > tail && strcmp(ret_path + (size_t)length - tail, deleted) == 0)
+        ret_path[(size_t)length - tail] = '\0';
+    return true;
 }
 
-int platform_signal(const struct identity *identity, const char *name, struct err *err)
+platform_handle platform_open_executable(void)
 {
-    int number = platform_signal_number(name);
-    int fd = open_verified(identity);
-    int sent = 0;
-
-    if (fd != -1) {
-#if defined(SYS_pidfd_send_signal) && !defined(SVCMGR_PORTABLE)
-        sent = (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
-#endif
-        sys.close(fd);
-    } else if (errno == ESRCH) {
-        return 0;
-    } else if (platform_is_same(identity)) {
-        sent = sys.kill((pid_t)identity->pid, number);
-    }
-    if (sent == -1 && errno != ESRCH)
-        return err_set(err, posix_kind(errno), errno, "cannot send %s to process %lld: %s", name,
-                (long long)identity->pid, strerror(errno));
-    return 0;
-}
-
-void platform_become_reaper(void)
-{
-#if !defined(SVCMGR_PORTABLE)
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-#endif
-}
-
-void platform_trim_stack(void)
-{
-    char here;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    /* What lies below the present frame, and the red zone and a page more, is nobody's any more. */
-    uintptr_t end = ((uintptr_t)&here - page) / page * page;
-
-    (void)madvise((void *)(end - STACK_TRIM_BYTES), STACK_TRIM_BYTES, MADV_DONTNEED);
-}
-
-void platform_default_directories(bool system_scope, const struct platform_user *user,
-        char *ret_config, char *ret_state, size_t size)
-{
-    if (system_scope) {
-        (void)str_copy(ret_config, size, "/etc/svcmgr");
-        (void)str_copy(ret_state, size, "/var/lib/svcmgr");
-        return;
-    }
-    if (user->home[0] != '/' || !str_format(ret_config, size, "%s/.config/svcmgr", user->home) ||
-            !str_format(ret_state, size, "%s/.local/state/svcmgr", user->home)) {
-        ret_config[0] = '\0';
-        ret_state[0] = '\0';
-    }
+    return sys.open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 }

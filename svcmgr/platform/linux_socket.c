@@ -22,12 +22,10 @@
 
 #include "banned.h"
 
-#define DIAG_REPLY_BYTES   16384
-#define DIAG_TIMEOUT_MS    2000
-#define STATE_LISTEN       10 /* TCP_LISTEN */
-#define STATE_BOUND        13 /* TCP_BOUND_INACTIVE, Linux 6.8: bound and not listening */
-#define UNIX_LISTENS       0x10000 /* __SO_ACCEPTCON in /proc/net/unix */
-#define UNIX_LINE_BYTES    512
+#define DIAG_REPLY_BYTES 16384
+#define DIAG_TIMEOUT_MS  2000
+#define STATE_LISTEN     10 /* TCP_LISTEN */
+#define STATE_BOUND      13 /* TCP_BOUND_INACTIVE, Linux 6.8: bound and not listening */
 
 struct listing {
     uint16_t port;
@@ -36,48 +34,60 @@ struct listing {
     size_t count;
 };
 
-static bool is_only_ipv6(const struct inet_diag_msg *message, size_t length)
+const struct rtattr *linux_find_attribute(const void *from, size_t left, unsigned short type)
 {
-    const char *at = (const char *)(message + 1);
-    size_t left = length - sizeof *message;
+    const char *at = from;
 
     while (left >= sizeof(struct rtattr)) {
         const struct rtattr *attribute = (const struct rtattr *)(const void *)at;
         size_t step = RTA_ALIGN((size_t)attribute->rta_len);
 
         if (attribute->rta_len < sizeof *attribute || step > left)
-            return false;
-        if (attribute->rta_type == INET_DIAG_SKV6ONLY && attribute->rta_len > sizeof *attribute)
-            return at[RTA_LENGTH(0)] != 0;
+            return NULL;
+        if (attribute->rta_type == type)
+            return attribute;
         at += step;
         left -= step;
     }
-    return false;
+    return NULL;
 }
 
-static void add_listener(struct listing *listing, const struct inet_diag_msg *message, size_t length)
+static bool is_only_ipv6(const struct inet_diag_msg *message, size_t length)
 {
+    const struct rtattr *attribute =
+            linux_find_attribute(message + 1, length - sizeof *message, INET_DIAG_SKV6ONLY);
+
+    return attribute != NULL && attribute->rta_len > sizeof *attribute &&
+            ((const char *)attribute)[RTA_LENGTH(0)] != 0;
+}
+
+static void add_listener(void *context, const struct nlmsghdr *header)
+{
+    struct listing *listing = context;
+    const struct inet_diag_msg *message = NLMSG_DATA(header);
     struct platform_listener *listener = &listing->list[listing->count];
+    uint16_t port;
 
-    uint16_t port = ntohs(message->id.idiag_sport);
-
-    if (listing->count == listing->max || (listing->port != 0 && port != listing->port))
+    if (listing->count == listing->max || header->nlmsg_len < NLMSG_LENGTH(sizeof *message))
         return;
-    *listener = (struct platform_listener){
+    port = ntohs(message->id.idiag_sport);
+    if (listing->port != 0 && port != listing->port)
+        return;
+    *listener = (struct platform_listener) {
         .address = { .family = message->idiag_family == AF_INET ? ADDRESS_IPV4 : ADDRESS_IPV6,
                 .port = port },
         .socket_id = message->idiag_inode,
         .uid = (int64_t)message->idiag_uid,
         .listening = message->idiag_state == STATE_LISTEN,
-        .only_ipv6 = message->idiag_family == AF_INET6 && is_only_ipv6(message, length),
+        .only_ipv6 = message->idiag_family == AF_INET6 &&
+                is_only_ipv6(message, header->nlmsg_len - NLMSG_HDRLEN),
     };
-    memcpy(listener->address.ip, message->id.idiag_src,
-            message->idiag_family == AF_INET ? 4 : 16);
+    memcpy(listener->address.ip, message->id.idiag_src, message->idiag_family == AF_INET ? 4 : 16);
     listing->count++;
 }
 
 /* 1: done, 0: more to come, -1: error. */
-static int read_diag(int fd, struct listing *listing)
+static int read_diag(int fd, linux_diag_each *each, void *context)
 {
     union {
         struct nlmsghdr header;
@@ -99,49 +109,56 @@ static int read_diag(int fd, struct listing *listing)
             return 1;
         if (header->nlmsg_type == NLMSG_ERROR)
             return -1;
-        if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
-                header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-            add_listener(listing, NLMSG_DATA(header), header->nlmsg_len - NLMSG_HDRLEN);
+        if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+            each(context, header);
     }
     return 0;
 }
 
-/* Asks for the listening and the merely bound TCP sockets of one family: sock_diag(7). */
-static int ask_diag(int fd, int family, struct listing *listing)
+int linux_ask_diag(const void *request, size_t length, linux_diag_each *each, void *context)
+{
+    int fd = sys.socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    int done = -1;
+
+    if (fd == -1)
+        return -1;
+    if (sys.send(fd, request, length, 0) == (ssize_t)length)
+        do
+            done = read_diag(fd, each, context);
+        while (done == 0);
+    sys.close(fd);
+    return done == 1 ? 0 : -1;
+}
+
+/* The listening and the merely bound TCP sockets of one family. */
+static int list_family(int family, struct listing *listing)
 {
     struct {
         struct nlmsghdr header;
         struct inet_diag_req_v2 request;
     } message = {
-        .header = { .nlmsg_len = sizeof message, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+        .header = { .nlmsg_len = sizeof message,
+                .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-        .request = { .sdiag_family = (uint8_t)family, .sdiag_protocol = IPPROTO_TCP,
+        .request = { .sdiag_family = (uint8_t)family,
+                .sdiag_protocol = IPPROTO_TCP,
                 .idiag_states = 1u << STATE_LISTEN | 1u << STATE_BOUND },
     };
-    int done = 0;
 
-    if (sys.send(fd, &message, sizeof message, 0) != (ssize_t)sizeof message)
-        return -1;
-    while (done == 0)
-        done = read_diag(fd, listing);
-    return done == 1 ? 0 : -1;
+    return linux_ask_diag(&message, sizeof message, add_listener, listing);
 }
 
 int platform_listeners_on_port(uint16_t port, struct platform_listener *ret_listeners, size_t max)
 {
     struct listing listing = { .port = port, .list = ret_listeners, .max = max };
-    int fd = sys.socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    bool good;
 
-    if (fd == -1)
+    if (list_family(AF_INET, &listing) == -1 || list_family(AF_INET6, &listing) == -1)
         return -1;
-    good = ask_diag(fd, AF_INET, &listing) == 0 && ask_diag(fd, AF_INET6, &listing) == 0;
-    sys.close(fd);
-    return good ? (int)listing.count : -1;
+    return (int)listing.count;
 }
 
-static void fill_diag_id(const struct address *own, const struct address *peer,
-        struct inet_diag_req_v2 *request)
+static void fill_diag_id(
+        const struct address *own, const struct address *peer, struct inet_diag_req_v2 *request)
 {
     size_t length = own->family == ADDRESS_IPV4 ? 4 : 16;
 
@@ -162,7 +179,8 @@ int posix_connection_accepted(const struct address *own, const struct address *p
     struct {
         struct nlmsghdr header;
         struct inet_diag_req_v2 request;
-    } message = { .header = { .nlmsg_len = sizeof message, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+    } message = { .header = { .nlmsg_len = sizeof message,
+                          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                           .nlmsg_flags = NLM_F_REQUEST } };
     union {
         struct nlmsghdr header;
@@ -181,65 +199,16 @@ int posix_connection_accepted(const struct address *own, const struct address *p
         if (got >= (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) &&
                 reply.header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
             accepted = ((const struct inet_diag_msg *)NLMSG_DATA(&reply.header))->idiag_inode != 0;
+        else if (got >= (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) &&
+                reply.header.nlmsg_type == NLMSG_ERROR &&
+                ((const struct nlmsgerr *)NLMSG_DATA(&reply.header))->error == -ENOENT)
+            accepted = 0; /* gone: with the backlog, or closed already; our own end tells which */
     }
     sys.close(fd);
     return accepted;
 }
 
-/* "Num: RefCount Protocol Flags Type St Inode Path" */
-static bool read_unix_line(char *line, const char *path, struct platform_listener *ret_listener)
-{
-    char *fields[8];
-    size_t count = 0;
-    uint64_t inode;
-    uint64_t flags = 0;
-
-    for (char *at = line; count < 8 && *at != '\0';) {
-        while (*at == ' ')
-            at++;
-        fields[count++] = at;
-        if (count == 8)
-            break; /* the path is the rest, blanks and all */
-        at += strcspn(at, " ");
-        if (*at != '\0')
-            *at++ = '\0';
-    }
-    if (count < 8 || strcmp(fields[7], path) != 0 || !str_to_uint(fields[6], UINT64_MAX, &inode))
-        return false;
-    for (const char *digit = fields[3]; *digit != '\0'; digit++)
-        flags = flags << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : (*digit | 32) - 'a' + 10);
-    *ret_listener = (struct platform_listener){
-        .address = { .family = ADDRESS_UNIX },
-        .socket_id = inode,
-        .uid = -1,
-        .listening = (flags & UNIX_LISTENS) != 0,
-    };
-    (void)str_copy(ret_listener->address.path, sizeof ret_listener->address.path, path);
-    return true;
-}
-
-int platform_listeners_on_path(
-        const char *path, struct platform_listener *ret_listeners, size_t max)
-{
-    FILE *file = fopen("/proc/net/unix", "re");
-    char line[UNIX_LINE_BYTES];
-    size_t count = 0;
-
-    if (file == NULL)
-        return -1;
-    while (fgets(line, sizeof line, file) != NULL) {
-        struct platform_listener listener;
-
-        line[strcspn(line, "\n")] = '\0';
-        if (count < max && read_unix_line(line, path, &listener) && listener.listening)
-            ret_listeners[count++] = listener;
-    }
-    (void)fclose(file);
-    return (int)count;
-}
-
-/* The number of a descriptor of the process that is this socket; -1: none, -2: cannot be seen. */
-static int find_descriptor(int64_t pid, uint64_t socket_id)
+int posix_find_socket(int64_t pid, uint64_t socket_id)
 {
     char path[64];
     char wanted[40];
@@ -250,7 +219,7 @@ static int find_descriptor(int64_t pid, uint64_t socket_id)
 
     (void)str_format(path, sizeof path, "/proc/%lld/fd", (long long)pid);
     (void)str_format(wanted, sizeof wanted, "socket:[%llu]", (unsigned long long)socket_id);
-    directory = opendir(path);
+    directory = linux_open_directory(path);
     if (directory == NULL)
         return errno == EACCES || errno == EPERM ? -2 : -1;
     while (found == -1 && (entry = readdir(directory)) != NULL) {
@@ -267,163 +236,36 @@ static int find_descriptor(int64_t pid, uint64_t socket_id)
     return found;
 }
 
-struct owners {
-    uint64_t socket_id;
-    int64_t *pids;
-    size_t max;
-    size_t count;
-    bool hidden;
-};
-
-static bool add_owner(void *context, int64_t pid)
-{
-    struct owners *owners = context;
-    int found = find_descriptor(pid, owners->socket_id);
-
-    if (found == -2)
-        owners->hidden = true;
-    if (found >= 0 && owners->count < owners->max)
-        owners->pids[owners->count++] = pid;
-    return true;
-}
-
-size_t platform_socket_owners(
-        uint64_t socket_id, int64_t *ret_pids, size_t max, bool *ret_hidden)
-{
-    struct owners owners = { .socket_id = socket_id, .pids = ret_pids, .max = max };
-
-    if (socket_id != 0)
-        linux_each_pid(add_owner, &owners);
-    *ret_hidden = owners.hidden;
-    return owners.count;
-}
-
-bool platform_owns_socket(int64_t pid, uint64_t socket_id)
-{
-    return socket_id != 0 && find_descriptor(pid, socket_id) >= 0;
-}
-
-uint64_t platform_socket_id(platform_handle handle)
-{
-    struct stat info;
-
-    return fstat((int)handle, &info) == 0 && S_ISSOCK(info.st_mode) ? (uint64_t)info.st_ino : 0;
-}
-
-platform_handle platform_take_socket(int64_t pid, uint64_t socket_id)
-{
-#if defined(SYS_pidfd_getfd) && !defined(SVCMGR_PORTABLE)
-    int number = find_descriptor(pid, socket_id);
-    int process = number < 0 ? -1 : (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    int taken;
-
-    if (process == -1)
-        return PLATFORM_NO_HANDLE;
-    taken = (int)syscall(SYS_pidfd_getfd, process, number, 0);
-    sys.close(process);
-    if (taken == -1)
-        return PLATFORM_NO_HANDLE;
-    (void)posix_set_cloexec(taken);
-    if (platform_socket_id(taken) == socket_id)
-        return taken;
-    sys.close(taken);
-#else
-    (void)pid;
-    (void)socket_id;
-#endif
-    return PLATFORM_NO_HANDLE;
-}
-
-platform_handle platform_take_output(int64_t pid, int number)
-{
-#if defined(SVCMGR_PORTABLE)
-    (void)pid;
-    (void)number;
-    return PLATFORM_NO_HANDLE;
-#else
-    char path[64];
-    struct stat info;
-    int fd;
-
-    /* Opening a pipe through /proc gives its other end: proc(5), /proc/PID/fd. */
-    (void)str_format(path, sizeof path, "/proc/%lld/fd/%d", (long long)pid, number);
-    fd = sys.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1)
-        return PLATFORM_NO_HANDLE;
-    if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode))
-        return fd;
-    sys.close(fd);
-    return PLATFORM_NO_HANDLE;
-#endif
-}
-
 void posix_peer(int fd, struct platform_peer *ret_peer)
 {
     struct ucred credentials;
     socklen_t length = sizeof credentials;
 
-    *ret_peer = (struct platform_peer){ .uid = -1 };
+    *ret_peer = (struct platform_peer) { .uid = -1 };
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == -1)
         return;
     ret_peer->pid = credentials.pid;
     ret_peer->uid = (int64_t)credentials.uid;
 }
 
-void platform_peer(platform_handle handle, struct platform_peer *ret_peer)
+bool posix_is_listening(int fd)
 {
-    posix_peer((int)handle, ret_peer);
+    int listening = 0;
+    socklen_t length = sizeof listening;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
 }
 
-int posix_pass_credentials(int fd)
+int posix_open_close_watch(int fd)
 {
-    int on = 1;
-
-    return sys.setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+    (void)fd;
+    return -1;
 }
 
-long posix_receive_notify(int fd, char *ret_data, size_t size, struct platform_peer *ret_peer,
-        platform_handle *ret_handle)
+bool posix_is_closed(int watch)
 {
-    struct iovec piece = { .iov_base = ret_data, .iov_len = size };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * 16)];
-    } space;
-    struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = space.bytes,
-        .msg_controllen = sizeof space.bytes };
-    ssize_t got = sys.recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-    if (got == -1)
-        return -1;
-    *ret_peer = (struct platform_peer){ .uid = -1 };
-    *ret_handle = PLATFORM_NO_HANDLE;
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(&header); control != NULL;
-            control = CMSG_NXTHDR(&header, control)) {
-        struct ucred credentials;
-        size_t count;
-
-        if (control->cmsg_level != SOL_SOCKET)
-            continue;
-        if (control->cmsg_type == SCM_CREDENTIALS) {
-            memcpy(&credentials, CMSG_DATA(control), sizeof credentials);
-            ret_peer->pid = credentials.pid;
-            ret_peer->uid = (int64_t)credentials.uid;
-        } else if (control->cmsg_type == SCM_RIGHTS) {
-            count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            for (size_t i = 0; i < count; i++) {
-                int passed;
-
-                memcpy(&passed, CMSG_DATA(control) + i * sizeof passed, sizeof passed);
-                /* One is kept until the message is done (BARRIER=1 waits for that); more than one
-                 * has no meaning here. */
-                if (*ret_handle == PLATFORM_NO_HANDLE)
-                    *ret_handle = passed;
-                else
-                    sys.close(passed);
-            }
-        }
-    }
-    return (long)got;
+    (void)watch;
+    return false;
 }
 
 void posix_close_from(int first)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@ struct platform_sys sys = {
     .close = close,
     .read = read,
     .write = write,
+    .pread = pread,
+    .pwrite = pwrite,
     .writev = writev,
     .rename = rename,
     .unlink = unlink,
@@ -34,5 +37,6 @@ struct platform_sys sys = {
     .send = send,
     .sendmsg = sendmsg,
     .recvmsg = recvmsg,
+    .getentropy = getentropy,
     .poll = poll,
 };

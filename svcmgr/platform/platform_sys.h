@@ -14,6 +14,8 @@ struct platform_sys {
     int (*close)(int fd);
     ssize_t (*read)(int fd, void *data, size_t length);
     ssize_t (*write)(int fd, const void *data, size_t length);
+    ssize_t (*pread)(int fd, void *data, size_t length, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *data, size_t length, off_t offset);
     ssize_t (*writev)(int fd, const struct iovec *pieces, int count);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
@@ -36,6 +38,7 @@ struct platform_sys {
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);
     ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
     ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
+    int (*getentropy)(void *bytes, size_t length);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout);
 };
 

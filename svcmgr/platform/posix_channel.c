@@ -1,11 +1,9 @@
-/* Messages with descriptors between keeper and supervisor, control sockets, notification. */
+/* Messages with descriptors between keeper and supervisor, control sockets. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,10 +15,22 @@
 
 #define CONTROL_BACKLOG 128
 
-union control_space {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
+void posix_attach(struct msghdr *message, union posix_control *space, platform_handle passed)
+{
+    struct cmsghdr *control;
+    int fd = (int)passed;
+
+    if (passed == PLATFORM_NO_HANDLE)
+        return;
+    memset(space, 0, sizeof *space);
+    message->msg_control = space->bytes;
+    message->msg_controllen = sizeof space->bytes;
+    control = CMSG_FIRSTHDR(message);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(control), &fd, sizeof fd);
+}
 
 int platform_channel_send(platform_handle channel, const void *message, platform_handle passed,
         int64_t timeout_ms, struct err *err)
@@ -28,26 +38,15 @@ int platform_channel_send(platform_handle channel, const void *message, platform
     struct iovec piece = { .iov_base = (void *)(uintptr_t)message,
         .iov_len = PLATFORM_MESSAGE_BYTES };
     struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1 };
-    union control_space space;
+    union posix_control space;
     int64_t deadline_ms = platform_now_ms() + timeout_ms;
+    int tries = 0;
 
-    memset(&space, 0, sizeof space);
-    if (passed != PLATFORM_NO_HANDLE) {
-        struct cmsghdr *control;
-        int fd = (int)passed;
-
-        header.msg_control = space.bytes;
-        header.msg_controllen = sizeof space.bytes;
-        control = CMSG_FIRSTHDR(&header);
-        control->cmsg_level = SOL_SOCKET;
-        control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(control), &fd, sizeof fd);
-    }
+    posix_attach(&header, &space, passed);
     while (piece.iov_len > 0) {
         ssize_t sent = sys.sendmsg((int)channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-        if (sent == -1 && errno == EINTR)
+        if (sent == -1 && (errno == EINTR || posix_lacks_resources(errno, &tries)))
             continue;
         if (sent == -1 && errno == EAGAIN &&
                 posix_poll_one((int)channel, POLLOUT, deadline_ms) == 1)
@@ -63,13 +62,20 @@ int platform_channel_send(platform_handle channel, const void *message, platform
     return 0;
 }
 
-/* Takes the descriptor out of a received message; a second one that nobody asked for is closed. */
-static int take_descriptor(struct msghdr *header)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+struct cmsghdr *posix_next_control(struct msghdr *message, struct cmsghdr *control)
+{
+    return CMSG_NXTHDR(message, control);
+}
+#pragma GCC diagnostic pop
+
+int posix_take_descriptor(struct msghdr *header)
 {
     int taken = -1;
 
     for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL;
-            control = CMSG_NXTHDR(header, control)) {
+            control = posix_next_control(header, control)) {
         size_t count;
 
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
@@ -90,34 +96,41 @@ static int take_descriptor(struct msghdr *header)
     return taken;
 }
 
-int platform_channel_receive(platform_handle channel, int64_t timeout_ms, void *ret_message,
-        platform_handle *ret_passed)
+int platform_channel_receive(
+        platform_handle channel, int64_t timeout_ms, void *ret_message, platform_handle *ret_passed)
 {
     int64_t deadline_ms = platform_now_ms() + timeout_ms;
     size_t have = 0;
     int passed = -1;
+    int tries = 0;
 
     while (have < PLATFORM_MESSAGE_BYTES) {
         struct iovec piece = { .iov_base = (char *)ret_message + have,
             .iov_len = PLATFORM_MESSAGE_BYTES - have };
-        union control_space space;
-        struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = space.bytes,
+        union posix_control space;
+        struct msghdr header = { .msg_iov = &piece,
+            .msg_iovlen = 1,
+            .msg_control = space.bytes,
             .msg_controllen = sizeof space.bytes };
-        int ready = posix_poll_one((int)channel, POLLIN, deadline_ms);
-        ssize_t got;
+        ssize_t got = sys.recvmsg((int)channel, &header, MSG_DONTWAIT);
         int fd;
 
-        if (ready == 0 && have == 0)
-            return 0;
-        got = ready == 1 ? sys.recvmsg((int)channel, &header, MSG_DONTWAIT) : -1;
-        if (got == -1 && ready == 1 && (errno == EINTR || errno == EAGAIN))
+        if (got == -1 && (errno == EINTR || posix_lacks_resources(errno, &tries)))
             continue;
+        if (got == -1 && errno == EAGAIN) {
+            int ready = posix_poll_one((int)channel, POLLIN, deadline_ms);
+
+            if (ready == 1)
+                continue;
+            if (ready == 0 && have == 0)
+                return 0;
+        }
         if (got <= 0) {
             if (passed != -1)
                 sys.close(passed);
             return -1;
         }
-        fd = take_descriptor(&header);
+        fd = posix_take_descriptor(&header);
         if (fd != -1 && passed == -1)
             passed = fd;
         else if (fd != -1)
@@ -158,8 +171,11 @@ static void leave(int former)
 static int listen_inside(const char *name, platform_handle *ret_handle, struct err *err)
 {
     char temporary[64];
-    struct platform_bind bind = { .address = { .family = ADDRESS_UNIX }, .listen = true,
-        .backlog = CONTROL_BACKLOG, .mode = 0600, .temporary = temporary };
+    struct platform_bind bind = { .address = { .family = ADDRESS_UNIX },
+        .listen = true,
+        .backlog = CONTROL_BACKLOG,
+        .mode = 0600,
+        .temporary = temporary };
     struct address bound;
     platform_handle handle;
 
@@ -247,77 +263,15 @@ int platform_control_connect(
     return result;
 }
 
-void platform_notify_send(const char *name, const char *text)
+void platform_take_bell(platform_handle handle)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    size_t length = name != NULL ? strlen(name) : 0;
-    int fd;
-
-    if (length < 2 || length >= sizeof address.sun_path || (name[0] != '/' && name[0] != '@'))
-        return;
-    memcpy(address.sun_path, name, length);
-    if (name[0] == '@')
-        address.sun_path[0] = '\0'; /* abstract: unix(7) */
-    fd = sys.socket(AF_UNIX, SOCK_DGRAM, 0);
-    if (fd == -1)
-        return;
-    (void)posix_set_cloexec(fd);
-    (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
-            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
-    sys.close(fd);
+    (void)posix_set_cloexec((int)handle);
+    (void)posix_set_nonblocking((int)handle, true);
 }
 
-/* A name that cannot be guessed, abstract where there is such a thing (so that directory modes do
- * not stand in the instance's way and nothing is left behind), else a file that belongs to it. */
-int platform_notify_listen(uint32_t uid, platform_handle *ret_handle,
-        char ret_name[PLATFORM_NOTIFY_BYTES], struct err *err)
+void platform_ring(platform_handle handle)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    unsigned char random[12];
-    char hex[2 * sizeof random + 1];
-    char name[PLATFORM_NOTIFY_BYTES];
-    socklen_t length;
-    mode_t former;
-    int code = 0;
-    int fd;
+    char byte = 0;
 
-    if (platform_random(random, sizeof random, err) == -1)
-        return -1;
-    for (size_t i = 0; i < sizeof random; i++)
-        (void)str_format(hex + 2 * i, 3, "%02x", random[i]);
-#if defined(__linux__) && !defined(SVCMGR_PORTABLE)
-    (void)str_format(name, sizeof name, "@svcmgr-notify-%s", hex);
-#else
-    (void)str_format(name, sizeof name, "/tmp/svcmgr-notify-%s", hex);
-#endif
-    (void)str_copy(address.sun_path, sizeof address.sun_path, name);
-    length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
-    if (name[0] == '@')
-        address.sun_path[0] = '\0';
-    fd = sys.socket(AF_UNIX, SOCK_DGRAM, 0);
-    former = umask(0177);
-    if (fd == -1 || posix_set_cloexec(fd) == -1 || posix_pass_credentials(fd) == -1 ||
-            sys.bind(fd, (struct sockaddr *)&address, length) == -1 ||
-            (name[0] == '/' && uid != platform_uid() &&
-                    chown(name, (uid_t)uid, (gid_t)-1) == -1))
-        code = errno;
-    (void)umask(former);
-    if (code != 0) {
-        errno = code;
-        err_set(err, ERR_FAILED, errno, "cannot make the notification socket: %s",
-                strerror(errno));
-        if (fd != -1)
-            sys.close(fd);
-        platform_notify_remove(name);
-        return -1;
-    }
-    *ret_handle = fd;
-    memcpy(ret_name, name, sizeof name);
-    return 0;
-}
-
-void platform_notify_remove(const char *name)
-{
-    if (name[0] == '/')
-        (void)sys.unlink(name);
+    (void)!sys.write((int)handle, &byte, 1); /* a full pipe rings already */
 }

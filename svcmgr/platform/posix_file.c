@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -39,15 +37,31 @@ int posix_set_nonblocking(int fd, bool nonblocking)
     return wanted == flags ? 0 : sys.fcntl(fd, F_SETFL, wanted);
 }
 
-int posix_move_up(int fd, int below)
+int platform_duplicate(platform_handle handle, platform_handle *ret_handle, struct err *err)
 {
-    int moved;
+    int fd = sys.fcntl((int)handle, F_DUPFD_CLOEXEC, 0);
 
-    if (fd >= below)
-        return fd;
-    moved = sys.fcntl(fd, F_DUPFD_CLOEXEC, below);
-    sys.close(fd);
-    return moved;
+    if (fd == -1)
+        return err_set(err, ERR_FAILED, errno, "cannot duplicate a handle: %s", strerror(errno));
+    *ret_handle = fd;
+    return 0;
+}
+
+int platform_read_all(
+        platform_handle handle, char *ret_data, size_t size, size_t *ret_length, struct err *err)
+{
+    size_t length = 0;
+    ssize_t got;
+
+    do {
+        got = sys.read((int)handle, ret_data + length, size - length);
+        if (got > 0)
+            length += (size_t)got;
+    } while ((got > 0 && length < size) || (got == -1 && errno == EINTR));
+    if (got != 0)
+        return err_set(err, ERR_FAILED, errno, "cannot read to the end of a pipe");
+    *ret_length = length;
+    return 0;
 }
 
 static int read_all(int fd, size_t limit, struct buffer *out)
@@ -140,8 +154,8 @@ int platform_write(platform_handle handle, const void *data, size_t length, stru
     return platform_write_pieces(handle, &piece, 1, err);
 }
 
-int platform_write_pieces(platform_handle handle, const struct platform_piece *pieces, size_t count,
-        struct err *err)
+int platform_write_pieces(
+        platform_handle handle, const struct platform_piece *pieces, size_t count, struct err *err)
 {
     struct iovec vectors[PLATFORM_PIECES_MAX];
     struct iovec *at = vectors;
@@ -174,8 +188,8 @@ int platform_write_pieces(platform_handle handle, const struct platform_piece *p
     return 0;
 }
 
-int platform_replace_file(
-        const char *path, const char *data, size_t length, unsigned mode, struct err *err)
+int posix_replace_file(const char *path, const char *data, size_t length, unsigned mode,
+        bool is_private, struct err *err)
 {
     char temporary[PLATFORM_PATH_BYTES];
     int fd = -1;
@@ -183,10 +197,14 @@ int platform_replace_file(
 
     if (!str_format(temporary, sizeof temporary, "%s.new", path))
         return err_set(err, ERR_FAILED, 0, "the path %s is too long", path);
-    fd = sys.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    if (is_private) /* of one that was killed here; what will not go is in the way */
+        (void)sys.unlink(temporary);
+    fd = sys.open(temporary,
+            O_WRONLY | O_CREAT | (is_private ? O_EXCL : O_TRUNC) | O_CLOEXEC | O_NOFOLLOW,
+            (mode_t)mode);
     if (fd == -1)
-        return err_set(err, posix_kind(errno), errno, "cannot create %s: %s", temporary,
-                strerror(errno));
+        return err_set(
+                err, posix_kind(errno), errno, "cannot create %s: %s", temporary, strerror(errno));
     if (platform_write(fd, data, length, err) == -1) {
         err_prefix(err, "%s", temporary);
         goto out;
@@ -201,6 +219,12 @@ out:
     if (result == -1)
         (void)sys.unlink(temporary);
     return result;
+}
+
+int platform_replace_file(
+        const char *path, const char *data, size_t length, unsigned mode, struct err *err)
+{
+    return posix_replace_file(path, data, length, mode, false, err);
 }
 
 int platform_make_directory(const char *path, unsigned mode, struct err *err)
@@ -239,25 +263,31 @@ int platform_check_private(const char *path, struct err *err)
     struct stat info;
 
     if (lstat(path, &info) == -1)
-        return err_set(err, posix_kind(errno), errno, "cannot look at %s: %s", path,
-                strerror(errno));
+        return err_set(
+                err, posix_kind(errno), errno, "cannot look at %s: %s", path, strerror(errno));
     if (!S_ISDIR(info.st_mode))
         return err_set(err, ERR_DENIED, 0, "%s is not a directory", path);
-    if (info.st_uid != geteuid() && geteuid() != 0)
+    /* For root too: the owner could put another file in the lock's place. */
+    if (info.st_uid != geteuid())
         return err_set(err, ERR_DENIED, 0, "%s belongs to another user (uid %u)", path,
                 (unsigned)info.st_uid);
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return err_set(err, ERR_DENIED, 0,
-                "others can write to %s; type: chmod go-w '%s'", path, path);
+        return err_set(
+                err, ERR_DENIED, 0, "others can write to %s; type: chmod go-w '%s'", path, path);
     return 0;
 }
 
 int platform_remove_file(const char *path, struct err *err)
 {
     if (sys.unlink(path) == -1 && errno != ENOENT)
-        return err_set(err, posix_kind(errno), errno, "cannot remove %s: %s", path,
-                strerror(errno));
+        return err_set(
+                err, posix_kind(errno), errno, "cannot remove %s: %s", path, strerror(errno));
     return 0;
+}
+
+void platform_remove_directory(const char *path)
+{
+    (void)rmdir(path);
 }
 
 int platform_rename(const char *from, const char *to, struct err *err)
@@ -294,7 +324,7 @@ static void fill_file(const struct stat *info, struct platform_file *ret_file)
     const struct timespec *modified = &info->st_mtim;
 #endif
 
-    *ret_file = (struct platform_file){
+    *ret_file = (struct platform_file) {
         .size = (int64_t)info->st_size,
         .modified_ns = (int64_t)modified->tv_sec * 1000000000 + modified->tv_nsec,
         .file_id = (uint64_t)info->st_ino,
@@ -327,6 +357,16 @@ bool platform_stat_target(const char *path, struct platform_file *ret_file)
     return true;
 }
 
+bool platform_is_same_file(const char *a, const char *b)
+{
+    struct platform_file one;
+    struct platform_file other;
+
+    return strcmp(a, b) == 0 ||
+            (platform_stat_target(a, &one) && platform_stat_target(b, &other) &&
+                    one.file_id == other.file_id && one.device_id == other.device_id);
+}
+
 bool platform_stat_handle(platform_handle handle, struct platform_file *ret_file)
 {
     struct stat info;
@@ -344,6 +384,41 @@ bool platform_is_executable(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
 }
 
+int platform_open_to_read(const char *path, platform_handle *ret_handle, struct err *err)
+{
+    int fd = sys.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+
+    if (fd == -1)
+        return err_set(err, errno == ENOENT ? ERR_NO_SERVICE : posix_kind(errno), errno,
+                "cannot open %s: %s", path, strerror(errno));
+    if (fstat(fd, &info) == -1 || !S_ISREG(info.st_mode)) {
+        sys.close(fd);
+        return err_set(err, ERR_FAILED, 0, "%s is not a regular file", path);
+    }
+    *ret_handle = fd;
+    return 0;
+}
+
+long platform_read_at(platform_handle handle, int64_t offset, void *ret_data, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t got = sys.pread(
+                (int)handle, (char *)ret_data + done, size - done, (off_t)offset + (off_t)done);
+
+        if (got == -1 && errno == EINTR)
+            continue;
+        if (got == -1)
+            return -1;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (long)done;
+}
+
 int platform_open_log(const char *path, platform_handle *ret_handle, struct err *err)
 {
     int fd = sys.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -354,10 +429,48 @@ int platform_open_log(const char *path, platform_handle *ret_handle, struct err 
     return 0;
 }
 
+int platform_open_state(const char *path, platform_handle *ret_handle, struct err *err)
+{
+    int fd = sys.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd == -1)
+        return err_set(err, posix_kind(errno), errno, "cannot open %s: %s", path, strerror(errno));
+    *ret_handle = fd;
+    return 0;
+}
+
+int platform_write_at(
+        platform_handle handle, size_t offset, const void *data, size_t length, struct err *err)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        ssize_t wrote = sys.pwrite(
+                (int)handle, (const char *)data + done, length - done, (off_t)(offset + done));
+
+        if (wrote == -1 && errno == EINTR)
+            continue;
+        if (wrote == -1)
+            return err_set(err, ERR_FAILED, errno, "cannot write: %s", strerror(errno));
+        done += (size_t)wrote;
+    }
+    return 0;
+}
+
+void platform_empty(platform_handle handle)
+{
+    (void)sys.ftruncate((int)handle, 0);
+}
+
 void platform_close(platform_handle handle)
 {
     if (handle != PLATFORM_NO_HANDLE)
         sys.close((int)handle);
+}
+
+platform_handle platform_standard_input(void)
+{
+    return STDIN_FILENO;
 }
 
 platform_handle platform_standard_output(void)
@@ -368,72 +481,4 @@ platform_handle platform_standard_output(void)
 platform_handle platform_standard_error(void)
 {
     return STDERR_FILENO;
-}
-
-bool platform_is_terminal(platform_handle handle)
-{
-    return isatty((int)handle) == 1;
-}
-
-int platform_terminal_width(platform_handle handle)
-{
-    struct winsize size;
-
-    if (ioctl((int)handle, TIOCGWINSZ, &size) == -1 || size.ws_col == 0)
-        return 80;
-    return size.ws_col;
-}
-
-platform_handle platform_duplicate(platform_handle handle)
-{
-    return sys.fcntl((int)handle, F_DUPFD_CLOEXEC, 3);
-}
-
-int platform_lock(const char *path, platform_handle *ret_handle, struct err *err)
-{
-    struct stat info;
-    int fd = sys.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-    int result = -1;
-
-    if (fd == -1 && (errno == ELOOP || errno == EMLINK))
-        return err_set(err, ERR_DENIED, errno,
-                "%s is a symbolic link; svcmgr does not follow it; remove it", path);
-    if (fd == -1)
-        return err_set(err, posix_kind(errno), errno, "cannot open %s: %s", path, strerror(errno));
-    if (fstat(fd, &info) == -1 || !S_ISREG(info.st_mode)) {
-        err_set(err, ERR_DENIED, 0, "%s is not a regular file; remove it", path);
-        goto out;
-    }
-    if (sys.flock(fd, LOCK_EX | LOCK_NB) == -1) {
-        if (errno == EWOULDBLOCK)
-            err_set(err, ERR_DUPLICATE, errno, "%s is locked", path);
-        else
-            err_set(err, posix_kind(errno), errno, "cannot lock %s: %s", path, strerror(errno));
-        goto out;
-    }
-    *ret_handle = fd;
-    result = 0;
-out:
-    if (result == -1)
-        sys.close(fd);
-    return result;
-}
-
-bool platform_is_locked(const char *path)
-{
-    int fd = sys.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    bool locked;
-
-    if (fd == -1)
-        return false;
-    locked = sys.flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
-    sys.close(fd); /* lets a lock that we got go again */
-    return locked;
-}
-
-int platform_write_lock(platform_handle lock, const char *text, struct err *err)
-{
-    if (sys.ftruncate((int)lock, 0) == -1 || lseek((int)lock, 0, SEEK_SET) == -1)
-        return err_set(err, ERR_FAILED, errno, "cannot write the pidfile: %s", strerror(errno));
-    return platform_write(lock, text, strlen(text), err);
 }

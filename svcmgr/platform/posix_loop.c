@@ -1,7 +1,8 @@
 /* The loop: poll over a self-pipe, connections, pipes, datagrams and processes.
  *
- * One event at a time.  The pipe of signals is looked at last, and after a child's end everything is
- * polled once more before the end is told, so that what the child sent before it died comes first. */
+ * One event at a time.  The pipe of signals is looked at last, and after a child's end everything
+ * is polled once more before the end is told, so that what the child sent before it died comes
+ * first. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,18 +33,17 @@ static void on_signal(int number)
 
 static int take_signal(int number)
 {
-    struct sigaction action;
-
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    sigfillset(&action.sa_mask);
-    return sigaction(number, &action, NULL);
+    return posix_set_signal(number, on_signal);
 }
 
-int platform_loop_open(struct err *err)
+void posix_take_signal(int number)
 {
-    struct sigaction ignore;
+    (void)take_signal(number);
+}
+
+int platform_loop_open(bool takes_signals, struct err *err)
+{
+    static const int asks[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
     sigset_t none;
 
     if (sys.pipe(loop->signal_pipe) == -1)
@@ -52,27 +52,16 @@ int platform_loop_open(struct err *err)
         if (posix_set_cloexec(loop->signal_pipe[i]) == -1 ||
                 posix_set_nonblocking(loop->signal_pipe[i], true) == -1)
             return err_set(err, ERR_FAILED, errno, "cannot make a pipe: %s", strerror(errno));
-    memset(&ignore, 0, sizeof ignore);
-    ignore.sa_handler = SIG_IGN;
-    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)posix_set_signal(SIGPIPE, SIG_IGN);
     if (take_signal(SIGCHLD) == -1)
         return err_set(err, ERR_FAILED, errno, "cannot take SIGCHLD: %s", strerror(errno));
+    for (size_t i = 0; takes_signals && i < sizeof asks / sizeof asks[0]; i++)
+        (void)take_signal(asks[i]);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL); /* whatever the launcher had blocked */
     loop->children_may_have_ended = true;
     loop->is_open = true;
     return 0;
-}
-
-void platform_loop_take_signals(bool forward_others)
-{
-    static const int asks[] = { SIGTERM, SIGINT, SIGHUP };
-    static const int others[] = { SIGQUIT, SIGUSR1, SIGUSR2 };
-
-    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++)
-        (void)take_signal(asks[i]);
-    for (size_t i = 0; forward_others && i < sizeof others / sizeof others[0]; i++)
-        (void)take_signal(others[i]);
 }
 
 static void read_signals(void)
@@ -85,11 +74,16 @@ static void read_signals(void)
             if (bytes[i] == SIGCHLD) {
                 loop->children_may_have_ended = true;
                 loop->left_unreaped = 0;
-                loop->polled_since_child = false;
             } else if (loop->signal_count < LOOP_SIGNALS_MAX) {
                 loop->signals[loop->signal_count++] = bytes[i];
             }
         }
+}
+
+bool posix_signal_waits(void)
+{
+    read_signals();
+    return loop->signal_count > 0;
 }
 
 static bool next_signal(struct platform_event *event)
@@ -104,7 +98,8 @@ static bool next_signal(struct platform_event *event)
     event->kind = PLATFORM_EVENT_SIGNAL;
     event->signal_number = number;
     event->ask = number == SIGTERM || number == SIGINT ? PLATFORM_ASK_STOP
-                 : number == SIGHUP                    ? PLATFORM_ASK_HANGUP
+            : number == SIGHUP                         ? PLATFORM_ASK_HANGUP
+            : number == SIGWINCH                       ? PLATFORM_ASK_RESIZE
                                                        : PLATFORM_ASK_FORWARD;
     return true;
 }
@@ -116,6 +111,18 @@ static void fill_exit(const siginfo_t *info, struct platform_exit *ret_exit)
     ret_exit->core_dumped = info->si_code == CLD_DUMPED;
 }
 
+/* Fills info, whose pid is 0 where nobody has ended.  Reaps nobody. */
+static bool look_for_end(idtype_t kind, id_t id, siginfo_t *info)
+{
+    int result;
+
+    memset(info, 0, sizeof *info);
+    do
+        result = sys.waitid(kind, id, info, WEXITED | WNOHANG | WNOWAIT);
+    while (result == -1 && errno == EINTR);
+    return result == 0 && info->si_pid != 0;
+}
+
 /* Looks without reaping: until whoever waits has written down how it ended, the zombie keeps both
  * the status and the number. */
 static bool next_child(struct platform_event *event)
@@ -124,10 +131,7 @@ static bool next_child(struct platform_event *event)
 
     if (!loop->children_may_have_ended)
         return false;
-    memset(&info, 0, sizeof info);
-    if (sys.waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == -1 && errno == EINTR)
-        return false;
-    if (info.si_pid == 0 || info.si_pid == loop->left_unreaped) {
+    if (!look_for_end(P_ALL, 0, &info) || info.si_pid == loop->left_unreaped) {
         loop->children_may_have_ended = false;
         return false;
     }
@@ -141,9 +145,7 @@ bool platform_child_ended(int64_t pid, struct platform_exit *ret_exit)
 {
     siginfo_t info;
 
-    memset(&info, 0, sizeof info);
-    if (sys.waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ||
-            info.si_pid == 0)
+    if (!look_for_end(P_PID, (id_t)pid, &info))
         return false;
     fill_exit(&info, ret_exit);
     return true;
@@ -157,12 +159,19 @@ void platform_reap(int64_t pid)
         ;
     if (loop->left_unreaped == (pid_t)pid)
         loop->left_unreaped = 0;
+    if (loop->polled_since_end == pid)
+        loop->polled_since_end = 0;
     loop->children_may_have_ended = true; /* it may have hidden another one */
 }
 
 void platform_leave_unreaped(int64_t pid)
 {
     loop->left_unreaped = (pid_t)pid;
+}
+
+void platform_hush(unsigned roles)
+{
+    loop->hushed = roles;
 }
 
 /* Puts everything that is watched into the poll set, the signals last. */
@@ -174,13 +183,15 @@ static void poll_all(int timeout_ms)
         struct platform_source *source = &loop->sources[i];
         short events = posix_source_interest(source);
 
-        if (source->kind == SOURCE_FREE || events == 0)
+        source->fresh = false;
+        if (source->kind == SOURCE_FREE || events == 0 ||
+                (timeout_ms != 0 && (loop->hushed >> source->role & 1) != 0))
             continue;
         loop->polled[count] = source;
-        loop->fds[count] = (struct pollfd){ .fd = source->fd, .events = events };
+        loop->fds[count] = (struct pollfd) { .fd = posix_source_fd(source), .events = events };
         count++;
     }
-    loop->fds[count] = (struct pollfd){
+    loop->fds[count] = (struct pollfd) {
         .fd = loop->is_open ? loop->signal_pipe[0] : -1,
         .events = POLLIN,
     };
@@ -204,7 +215,7 @@ static bool next_ready(struct platform_event *event)
 
         /* It may have been unwatched, and its place taken, since the poll. */
         if (loop->fds[i].revents == 0 || source->kind == SOURCE_FREE ||
-                source->fd != loop->fds[i].fd || source->fresh) {
+                posix_source_fd(source) != loop->fds[i].fd || source->fresh) {
             loop->next++;
             continue;
         }
@@ -232,17 +243,15 @@ static int timeout_until(int64_t deadline_ms)
 void platform_wait(int64_t deadline_ms, struct platform_event *ret_event)
 {
     for (;;) {
-        *ret_event = (struct platform_event){ .handle = PLATFORM_NO_HANDLE };
+        *ret_event = (struct platform_event) { .handle = PLATFORM_NO_HANDLE };
         if (next_ready(ret_event) || next_signal(ret_event))
             return;
-        if (loop->children_may_have_ended) {
-            if (loop->polled_since_child && next_child(ret_event))
+        if (next_child(ret_event)) {
+            if (ret_event->pid == loop->polled_since_end)
                 return;
-            if (!loop->polled_since_child) {
-                loop->polled_since_child = true;
-                poll_all(0);
-                continue;
-            }
+            loop->polled_since_end = ret_event->pid;
+            poll_all(0);
+            continue;
         }
         if (deadline_ms != PLATFORM_NEVER && platform_now_ms() >= deadline_ms &&
                 !loop->told_timer) {
@@ -251,8 +260,6 @@ void platform_wait(int64_t deadline_ms, struct platform_event *ret_event)
             return;
         }
         loop->told_timer = false;
-        for (size_t i = 0; i < loop->used; i++)
-            loop->sources[i].fresh = false;
         poll_all(timeout_until(deadline_ms));
     }
 }

@@ -25,13 +25,15 @@ static int exit_code(pid_t pid)
     return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-static void run_child(const char *const *words, int output)
+/* Its errors go to the null device, or with its output. */
+static void run_child(const char *const *words, int output, bool all)
 {
     sigset_t none;
     int null = open("/dev/null", O_RDWR);
 
-    if (output != -1 && (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 ||
-                                dup2(null, 2) == -1))
+    if (output != -1 &&
+            (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 ||
+                    dup2(all ? output : null, 2) == -1))
         _exit(127);
     posix_reset_signals();
     sigemptyset(&none);
@@ -40,7 +42,7 @@ static void run_child(const char *const *words, int output)
     _exit(127);
 }
 
-static pid_t start(const char *const *words, int output, struct err *err)
+static pid_t start(const char *const *words, int output, bool all, struct err *err)
 {
     sigset_t mask;
     pid_t pid;
@@ -48,7 +50,7 @@ static pid_t start(const char *const *words, int output, struct err *err)
     posix_block_signals(&mask);
     pid = sys.fork();
     if (pid == 0)
-        run_child(words, output);
+        run_child(words, output, all);
     posix_restore_signals(&mask);
     if (pid == -1)
         err_set(err, ERR_FAILED, errno, "cannot run %s: %s", words[0], strerror(errno));
@@ -57,7 +59,7 @@ static pid_t start(const char *const *words, int output, struct err *err)
 
 int platform_run(const char *const *words, int *ret_code, struct err *err)
 {
-    pid_t pid = start(words, -1, err);
+    pid_t pid = start(words, -1, false, err);
 
     if (pid == -1)
         return -1;
@@ -65,8 +67,8 @@ int platform_run(const char *const *words, int *ret_code, struct err *err)
     return 0;
 }
 
-int platform_capture(const char *const *words, int64_t timeout_ms, size_t limit, struct buffer *out,
-        int *ret_code, struct err *err)
+static int capture(const char *const *words, bool all, int64_t timeout_ms, size_t limit,
+        struct buffer *out, int *ret_code, struct err *err)
 {
     int64_t deadline_ms = platform_now_ms() + timeout_ms;
     platform_handle ends[2];
@@ -75,7 +77,7 @@ int platform_capture(const char *const *words, int64_t timeout_ms, size_t limit,
 
     if (platform_pipe(&ends[0], &ends[1], err) == -1)
         return -1;
-    pid = start(words, (int)ends[1], err);
+    pid = start(words, (int)ends[1], all, err);
     platform_close(ends[1]);
     if (pid == -1) {
         platform_close(ends[0]);
@@ -99,4 +101,16 @@ int platform_capture(const char *const *words, int64_t timeout_ms, size_t limit,
     if (!whole || out->failed)
         return err_set(err, ERR_FAILED, 0, "%s did not end in time", words[0]);
     return 0;
+}
+
+int platform_capture(const char *const *words, int64_t timeout_ms, size_t limit, struct buffer *out,
+        int *ret_code, struct err *err)
+{
+    return capture(words, false, timeout_ms, limit, out, ret_code, err);
+}
+
+int platform_capture_all(const char *const *words, int64_t timeout_ms, size_t limit,
+        struct buffer *out, int *ret_code, struct err *err)
+{
+    return capture(words, true, timeout_ms, limit, out, ret_code, err);
 }

@@ -16,8 +16,6 @@
 
 #include "banned.h"
 
-#define OWN_ADDRESSES_MAX 64
-
 socklen_t posix_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
@@ -91,9 +89,9 @@ static int set_flag(int fd, int level, int name, int value)
 
 int posix_open_socket(const struct address *address)
 {
-    int domain = address->family == ADDRESS_IPV4   ? AF_INET
-                 : address->family == ADDRESS_IPV6 ? AF_INET6
-                                                   : AF_UNIX;
+    int domain = address->family == ADDRESS_IPV4 ? AF_INET
+            : address->family == ADDRESS_IPV6    ? AF_INET6
+                                                 : AF_UNIX;
     int fd = sys.socket(domain, SOCK_STREAM, 0);
 
     if (fd != -1 && posix_set_cloexec(fd) == -1) {
@@ -134,8 +132,17 @@ static int bind_socket(int fd, const struct platform_bind *bind)
     if (address.family == ADDRESS_IPV6 &&
             set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, bind->only_ipv6) == -1)
         return -1;
+    if (posix_is_overlapped(bind, -1)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
     if (sys.bind(fd, (struct sockaddr *)&storage, length) == -1)
         return -1;
+    /* Of two who looked and bound at once, each sees the other. */
+    if (posix_is_overlapped(bind, fd)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
     if (bind->hold && set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 0) == -1)
         return -1;
     return bind->listen ? sys.listen(fd, (int)bind->backlog) : 0;
@@ -187,16 +194,21 @@ enum platform_bind_result platform_bind(const struct platform_bind *bind,
     return PLATFORM_BIND_OK;
 }
 
+void platform_peer(platform_handle handle, struct platform_peer *ret_peer)
+{
+    posix_peer((int)handle, ret_peer);
+}
+
 bool platform_check_listener(platform_handle handle, struct address *ret_bound)
 {
-    int listening = 0;
-    socklen_t length = sizeof listening;
+    (void)posix_set_nonblocking((int)handle, false); /* no verdict about who listens */
+    return local_address((int)handle, ret_bound) != -1 && posix_is_listening((int)handle);
+}
 
-    if (posix_set_nonblocking((int)handle, false) == -1 ||
-            local_address((int)handle, ret_bound) == -1)
-        return false;
-    return getsockopt((int)handle, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
-           listening != 0;
+void platform_set_backlog(platform_handle handle, uint32_t backlog)
+{
+    if (posix_is_listening((int)handle))
+        (void)sys.listen((int)handle, (int)backlog);
 }
 
 size_t platform_own_addresses(struct address *ret_addresses, size_t max)
@@ -224,35 +236,6 @@ size_t platform_own_addresses(struct address *ret_addresses, size_t max)
     return count;
 }
 
-bool platform_has_address(const struct address *address)
-{
-    struct address own[OWN_ADDRESSES_MAX];
-    struct address wanted = *address;
-    size_t count;
-
-    if (!address_is_ip(address) || address_is_wildcard(address) || address_is_loopback(address))
-        return true;
-    wanted.port = 0;
-    count = platform_own_addresses(own, OWN_ADDRESSES_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (address_equal(&own[i], &wanted))
-            return true;
-    return count == 0; /* cannot be told: the bind will say it */
-}
-
-bool platform_has_ipv6(void)
-{
-    struct platform_bind loopback = { .address = address_ipv6_loopback(0), .only_ipv6 = true };
-    platform_handle handle;
-    struct address bound;
-    struct err err;
-
-    if (platform_bind(&loopback, &handle, &bound, &err) != PLATFORM_BIND_OK)
-        return false;
-    platform_close(handle);
-    return true;
-}
-
 int platform_pipe(platform_handle *ret_read, platform_handle *ret_write, struct err *err)
 {
     int fds[2];
@@ -268,6 +251,11 @@ int platform_pipe(platform_handle *ret_read, platform_handle *ret_write, struct 
     *ret_read = fds[0];
     *ret_write = fds[1];
     return 0;
+}
+
+int platform_input_pipe(platform_handle *ret_read, platform_handle *ret_write, struct err *err)
+{
+    return platform_pipe(ret_read, ret_write, err);
 }
 
 int platform_send_all(platform_handle handle, const void *data, size_t length, int64_t deadline_ms,
@@ -334,9 +322,5 @@ int platform_stream_pair(platform_handle ret_ends[2], struct err *err)
 
 int platform_channel_pair(platform_handle ret_ends[2], struct err *err)
 {
-#if defined(__linux__) && !defined(SVCMGR_PORTABLE)
-    return open_pair(SOCK_SEQPACKET, ret_ends, err);
-#else
-    return open_pair(SOCK_STREAM, ret_ends, err); /* macOS has no SOCK_SEQPACKET for AF_UNIX */
-#endif
+    return open_pair(posix_channel_type(), ret_ends, err);
 }

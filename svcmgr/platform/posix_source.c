@@ -10,6 +10,10 @@
 
 #include "banned.h"
 
+/* A socket holds twice that, but at most twice /proc/sys/net/core/wmem_max: socket(7).  All pipes
+ * of a user without privileges together may have 64 MiB: pipe(7). */
+#define WIDE_BYTES (512 * 1024)
+
 /* Bytes of events live here until the next platform_wait().  Only as much of it is ever touched as
  * came in one piece. */
 static char piece[PLATFORM_PIECE_BYTES];
@@ -27,12 +31,13 @@ static struct platform_source *add(enum source_kind kind, int fd, int role, void
     }
     if (place == loop->used)
         loop->used++;
-    loop->sources[place] = (struct platform_source){
+    loop->sources[place] = (struct platform_source) {
         .kind = kind,
         .fd = fd,
         .role = role,
         .owner = owner,
         .fresh = true,
+        .close_watch = -1,
     };
     return &loop->sources[place];
 }
@@ -47,6 +52,20 @@ static struct platform_source *add_nonblocking(
 struct platform_source *platform_watch_stream(platform_handle handle, int role, void *owner)
 {
     return add_nonblocking(SOURCE_STREAM, handle, role, owner);
+}
+
+struct platform_source *platform_watch_pipe(platform_handle handle, int role, void *owner)
+{
+    struct platform_source *source = add_nonblocking(SOURCE_STREAM, handle, role, owner);
+
+    if (source != NULL)
+        source->is_pipe = true;
+    return source;
+}
+
+struct platform_source *platform_watch_input(platform_handle handle, int role, void *owner)
+{
+    return add(SOURCE_STREAM, (int)handle, role, owner);
 }
 
 struct platform_source *platform_watch_listener(platform_handle handle, int role, void *owner)
@@ -80,6 +99,19 @@ struct platform_source *platform_watch_process(
     return source;
 }
 
+/* Whether a connection that is being made has failed already: on loopback the refusal is there when
+ * connect() returns, which says EINPROGRESS all the same. */
+static bool has_failed(int fd)
+{
+    int code = 0;
+    socklen_t length = sizeof code;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &length) == -1 || code == 0)
+        return false;
+    errno = code;
+    return true;
+}
+
 struct platform_source *platform_connect(
         const struct address *address, int role, void *owner, struct err *err)
 {
@@ -93,8 +125,8 @@ struct platform_source *platform_connect(
         return NULL;
     }
     (void)posix_set_nonblocking(fd, true);
-    if (sys.connect(fd, (struct sockaddr *)&storage, length) == -1 && errno != EINPROGRESS &&
-            errno != EINTR) {
+    if (sys.connect(fd, (struct sockaddr *)&storage, length) == -1 &&
+            ((errno != EINPROGRESS && errno != EINTR) || has_failed(fd))) {
         err_set(err, ERR_FAILED, errno, "cannot connect: %s", strerror(errno));
         sys.close(fd);
         return NULL;
@@ -108,8 +140,8 @@ struct platform_source *platform_connect(
 bool platform_means_nobody(long os_code)
 {
     return os_code == ECONNREFUSED || os_code == ENOENT || os_code == ENETUNREACH ||
-           os_code == EHOSTUNREACH || os_code == EADDRNOTAVAIL || os_code == EAFNOSUPPORT ||
-           os_code == ENOTSOCK || os_code == ECONNRESET;
+            os_code == EHOSTUNREACH || os_code == EADDRNOTAVAIL || os_code == EAFNOSUPPORT ||
+            os_code == ENOTSOCK || os_code == ECONNRESET;
 }
 
 void platform_unwatch(struct platform_source *source)
@@ -119,6 +151,7 @@ void platform_unwatch(struct platform_source *source)
     if (source == NULL || source->kind == SOURCE_FREE)
         return;
     sys.close(source->fd);
+    platform_close(source->close_watch);
     buffer_free(&source->queue);
     source->kind = SOURCE_FREE;
     while (loop->used > 0 && loop->sources[loop->used - 1].kind == SOURCE_FREE)
@@ -147,9 +180,9 @@ static bool both_ends(
     memset(&own, 0, sizeof own);
     memset(&peer, 0, sizeof peer);
     return getsockname(source->fd, (struct sockaddr *)&own, &own_length) == 0 &&
-           getpeername(source->fd, (struct sockaddr *)&peer, &peer_length) == 0 &&
-           posix_from_sockaddr(&own, ret_own) && posix_from_sockaddr(&peer, ret_peer) &&
-           address_is_ip(ret_own);
+            getpeername(source->fd, (struct sockaddr *)&peer, &peer_length) == 0 &&
+            posix_from_sockaddr(&own, ret_own) && posix_from_sockaddr(&peer, ret_peer) &&
+            address_is_ip(ret_own);
 }
 
 bool platform_is_self_connected(const struct platform_source *source)
@@ -160,51 +193,98 @@ bool platform_is_self_connected(const struct platform_source *source)
     return both_ends(source, &own, &peer) && address_equal(&own, &peer);
 }
 
+void platform_end_by_reset(struct platform_source *source)
+{
+    struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+    (void)sys.setsockopt(source->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 int platform_is_accepted(const struct platform_source *source)
 {
     struct address own;
     struct address peer;
 
-    return both_ends(source, &own, &peer) ? posix_connection_accepted(&peer, &own) : -1;
-}
-
-void platform_pause(struct platform_source *source, bool paused)
-{
-    source->paused = paused;
+    /* Without a peer it was reset meanwhile, which its end tells. */
+    return both_ends(source, &own, &peer) ? posix_connection_accepted(&peer, &own) : 0;
 }
 
 size_t platform_unsent(const struct platform_source *source)
 {
-    return source->queue.length;
+    return source->queue.length - source->queue_sent;
+}
+
+void platform_widen(struct platform_source *source)
+{
+    struct sockaddr_storage own;
+    socklen_t length = sizeof own;
+    int bytes = WIDE_BYTES;
+
+    if (source->is_pipe) {
+        posix_widen_pipe(source->fd, WIDE_BYTES);
+        return;
+    }
+    /* TCP widens by itself, unless it has been told how much: tcp(7). */
+    if (getsockname(source->fd, (struct sockaddr *)&own, &length) == 0 && own.ss_family == AF_UNIX)
+        (void)sys.setsockopt(source->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+void platform_pause(struct platform_source *source, bool pause)
+{
+    source->paused = pause;
+}
+
+void platform_await_close(struct platform_source *source)
+{
+    source->awaits_close = true;
+    source->close_watch = posix_open_close_watch(source->fd);
+}
+
+static ssize_t put(const struct platform_source *source, const char *data, size_t length)
+{
+    ssize_t sent;
+
+    do
+        sent = source->is_pipe ? sys.write(source->fd, data, length)
+                               : sys.send(source->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent == -1 && errno == EINTR);
+    return sent;
+}
+
+/* Moving what is left costs as much as it is long: it has to be worth it. */
+static void drop_sent(struct platform_source *source)
+{
+    if (source->queue_sent < source->queue.length / 2)
+        return;
+    buffer_consume(&source->queue, source->queue_sent);
+    source->queue_sent = 0;
+    if (source->queue.length == 0)
+        buffer_free(&source->queue);
 }
 
 /* 1 all gone, 0 some is left, -1 the stream is broken. */
 static int flush(struct platform_source *source)
 {
-    while (source->queue.length > 0) {
-        ssize_t sent = sys.send(source->fd, source->queue.data, source->queue.length,
-                MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = 0;
 
-        if (sent == -1 && errno == EINTR)
-            continue;
-        if (sent == -1)
-            return errno == EAGAIN ? 0 : -1;
-        buffer_consume(&source->queue, (size_t)sent);
+    while (sent != -1 && platform_unsent(source) > 0) {
+        sent = put(source, source->queue.data + source->queue_sent, platform_unsent(source));
+        if (sent != -1)
+            source->queue_sent += (size_t)sent;
     }
-    buffer_free(&source->queue);
-    return 1;
+    if (sent == -1 && errno != EAGAIN)
+        return -1;
+    drop_sent(source);
+    return sent != -1;
 }
 
 int platform_send(struct platform_source *source, const void *data, size_t length, size_t limit)
 {
     size_t done = 0;
 
-    while (source->queue.length == 0 && done < length) {
-        ssize_t sent = sys.send(source->fd, (const char *)data + done, length - done,
-                MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (platform_unsent(source) == 0 && done < length) {
+        ssize_t sent = put(source, (const char *)data + done, length - done);
 
-        if (sent == -1 && errno == EINTR)
-            continue;
         if (sent == -1 && errno != EAGAIN)
             return -1;
         if (sent == -1)
@@ -213,7 +293,7 @@ int platform_send(struct platform_source *source, const void *data, size_t lengt
     }
     if (done == length)
         return 0;
-    if (source->queue.length + (length - done) > limit)
+    if (platform_unsent(source) + (length - done) > limit)
         return -1;
     buffer_append(&source->queue, (const char *)data + done, length - done);
     return source->queue.failed ? -1 : 0;
@@ -221,7 +301,7 @@ int platform_send(struct platform_source *source, const void *data, size_t lengt
 
 short posix_source_interest(const struct platform_source *source)
 {
-    short events = source->paused || source->ended ? 0 : POLLIN;
+    short events = source->ended || source->paused ? 0 : POLLIN;
 
     switch (source->kind) {
     case SOURCE_FREE:
@@ -229,8 +309,11 @@ short posix_source_interest(const struct platform_source *source)
     case SOURCE_CONNECTING:
         return POLLOUT;
     case SOURCE_STREAM:
-        if (source->queue.length > 0)
+        if (platform_unsent(source) > 0)
             events |= POLLOUT;
+        /* It is told whether asked for or not: poll(2). */
+        if (events == 0 && source->awaits_close)
+            return source->close_watch == -1 ? POLLHUP : POLLIN;
         return events;
     case SOURCE_LISTENER:
     case SOURCE_NOTIFY:
@@ -240,6 +323,18 @@ short posix_source_interest(const struct platform_source *source)
         break;
     }
     return events;
+}
+
+/* While something is left to send, poll(2) says with POLLOUT as well that nobody will read it. */
+static bool is_close_watched(const struct platform_source *source)
+{
+    return source->awaits_close && source->ended && source->close_watch != -1 &&
+            platform_unsent(source) == 0;
+}
+
+int posix_source_fd(const struct platform_source *source)
+{
+    return is_close_watched(source) ? source->close_watch : source->fd;
 }
 
 static bool tell_end(struct platform_source *source, int code, struct platform_event *event)
@@ -265,7 +360,15 @@ static bool handle_stream(
             return true;
         }
     }
-    if ((revents & (POLLIN | POLLHUP | POLLERR)) == 0 || source->paused || source->ended)
+    if (source->ended && source->awaits_close &&
+            (is_close_watched(source) ? posix_is_closed(source->close_watch)
+                                      : (revents & (POLLHUP | POLLERR)) != 0)) {
+        source->awaits_close = false;
+        return tell_end(source, EPIPE, event);
+    }
+    /* POLLNVAL is what macOS says of a device that it cannot watch, such as the null device; it can
+     * be read all the same: poll(2) there, BUGS. */
+    if ((revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) == 0 || source->ended || source->paused)
         return false;
     got = sys.read(source->fd, piece, sizeof piece);
     if (got == -1 && (errno == EINTR || errno == EAGAIN))
@@ -314,6 +417,7 @@ static bool handle_listener(struct platform_source *source, struct platform_even
     if (fd == -1)
         return false;
     (void)posix_set_cloexec(fd);
+    posix_send_at_once(fd);
     posix_peer(fd, &event->peer);
     event->accepted = platform_watch_stream(fd, source->role, source->owner);
     event->kind = PLATFORM_EVENT_ACCEPTED;
@@ -322,8 +426,8 @@ static bool handle_listener(struct platform_source *source, struct platform_even
 
 static bool handle_notify(struct platform_source *source, struct platform_event *event)
 {
-    long got = posix_receive_notify(
-            source->fd, piece, sizeof piece - 1, &event->peer, &event->handle);
+    long got =
+            posix_receive_notify(source->fd, piece, sizeof piece - 1, &event->peer, &event->handle);
 
     if (got < 0)
         return false;
@@ -350,8 +454,8 @@ static bool handle_channel(struct platform_source *source, struct platform_event
 
 static bool handle_failure(struct platform_source *source, struct platform_event *event)
 {
-    int failure[2];
-    ssize_t got = sys.read(source->fd, failure, sizeof failure);
+    struct posix_failure failure;
+    ssize_t got = sys.read(source->fd, &failure, sizeof failure);
 
     if (got == -1 && (errno == EINTR || errno == EAGAIN))
         return false;
@@ -359,8 +463,8 @@ static bool handle_failure(struct platform_source *source, struct platform_event
         return tell_end(source, 0, event);
     source->ended = true;
     event->kind = PLATFORM_EVENT_CHILD_FAILED;
-    event->stage = (enum platform_stage)failure[0];
-    event->os_code = failure[1];
+    event->stage = (enum platform_stage)failure.stage;
+    event->os_code = failure.code;
     return true;
 }
 

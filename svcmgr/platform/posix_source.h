@@ -22,22 +22,27 @@ struct platform_source {
     int fd;
     int role;
     void *owner;
-    int64_t pid;         /* SOURCE_PROCESS */
-    bool paused;         /* not read from */
-    bool fresh;          /* made since the last poll: its readiness is not known yet */
-    bool ended;          /* END was told: nothing more comes */
-    struct buffer queue; /* what could not be sent yet */
+    int64_t pid;  /* SOURCE_PROCESS */
+    bool fresh;   /* made since the last poll: its readiness is not known yet */
+    bool ended;   /* END was told: nothing more comes */
+    bool is_pipe; /* write(2), not send(2) */
+    bool paused;
+    bool awaits_close;   /* after the end: until the other side has closed everything */
+    int close_watch;     /* tells when to look for that; -1: 'fd' does */
+    struct buffer queue; /* what could not be sent yet, behind ... */
+    size_t queue_sent;   /* ... so much of it that has been; taken out now and then */
 };
 
 #define LOOP_SIGNALS_MAX 32
 
-/* What is used together lies together, and nothing is set before it is used: an idle process has few
- * pages of its own. */
+/* What is used together lies together, and nothing is set before it is used: an idle process has
+ * few pages of its own. */
 struct platform_loop_state {
     bool is_open; /* signals are taken */
     bool children_may_have_ended;
-    bool polled_since_child;
+    int64_t polled_since_end; /* the ended child after whose end everything was polled; or 0 */
     bool told_timer;
+    unsigned hushed; /* roles, as bits */
     int signal_pipe[2];
     pid_t left_unreaped;
     unsigned char signals[LOOP_SIGNALS_MAX];
@@ -52,8 +57,12 @@ struct platform_loop_state {
 
 extern struct platform_loop_state platform_loop;
 
-/* The poll events that a source waits for; 0: none now. */
+/* A signal arrives as an event from now on. */
+void posix_take_signal(int number);
+
+/* The poll events that a source waits for (0: none now), and of which descriptor. */
 short posix_source_interest(const struct platform_source *source);
+int posix_source_fd(const struct platform_source *source);
 
 /* Turns readiness into an event; false when there is nothing to tell. */
 bool posix_source_handle(

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,34 +14,14 @@
 
 #include "banned.h"
 
-/* What a child that could not execute writes before it ends. */
-struct failure {
-    int stage;
-    int code;
-};
-
-static const char *const stage_names[] = {
-    [PLATFORM_STAGE_FORK] = "cannot start a process",
-    [PLATFORM_STAGE_SESSION] = "cannot begin a session",
-    [PLATFORM_STAGE_DESCRIPTORS] = "cannot set up its descriptors",
-    [PLATFORM_STAGE_LIMITS] = "cannot set its limits",
-    [PLATFORM_STAGE_NICE] = "cannot set its nice value",
-    [PLATFORM_STAGE_GROUP] = "cannot become its group",
-    [PLATFORM_STAGE_USER] = "cannot become its user",
-    [PLATFORM_STAGE_DIRECTORY] = "cannot enter its working directory",
-    [PLATFORM_STAGE_EXECUTE] = "cannot execute",
-};
-_Static_assert(sizeof stage_names / sizeof stage_names[0] == PLATFORM_STAGE_COUNT,
-        "a stage has no name");
-
-const char *platform_stage_name(enum platform_stage stage)
-{
-    return stage_names[stage];
-}
-
 const char *platform_error_text(long os_code)
 {
     return strerror((int)os_code);
+}
+
+bool platform_means_missing(long os_code)
+{
+    return os_code == ENOENT || os_code == ENOTDIR;
 }
 
 static const struct {
@@ -59,49 +39,63 @@ static const struct {
     { "memlock", RLIMIT_MEMLOCK },
 };
 
-/* ---- In the child: only async-signal-safe calls from here, fork(2) ------------------------- */
+/* ---- In the child: only async-signal-safe calls from here, fork(2) --------------------------- */
 
 static void child_fail(int failure_fd, enum platform_stage stage)
 {
-    struct failure failure = { .stage = stage, .code = errno };
+    struct posix_failure failure = { .stage = (int)stage, .code = errno };
 
     (void)!write(failure_fd, &failure, sizeof failure);
     _exit(127);
 }
 
-/* Puts 0, 1, 2 and the passed descriptors in their places and closes all others but the two that
- * the child still needs, which end up right behind.  Copies go out of the way first, since places
- * and sources may overlap in any way. */
+/* Puts copies of the descriptors at 'first' and the numbers behind, closes all others from 'first'
+ * on, and tells in 'sources' where each one is, also when it fails.  The last two are not for the
+ * program: execve(2) closes them.  Copies go out of the way first, since places and sources may
+ * overlap in any way. */
+static bool place(int *sources, int count, int first)
+{
+    int end = first + count;
+
+    for (int i = 0; i < count; i++) {
+        int copy = fcntl(sources[i], F_DUPFD_CLOEXEC, end);
+
+        if (copy == -1)
+            return false;
+        sources[i] = copy;
+    }
+    for (int i = 0; i < count; i++)
+        if (dup2(sources[i], first + i) == -1)
+            return false;
+    for (int i = 0; i < count; i++)
+        sources[i] = first + i;
+    if (posix_set_cloexec(end - 2) == -1 || posix_set_cloexec(end - 1) == -1)
+        return false;
+    posix_close_from(end);
+    return true;
+}
+
+/* 0, 1, 2, the passed descriptors, and the two that the child itself still needs. */
 static bool child_descriptors(const struct platform_spawn *spawn, int *failure_fd, int *barrier_fd)
 {
     int sources[3 + PLATFORM_PASSED_MAX + 2];
-    int count = 3 + (int)spawn->passed_count;
+    int count = 3;
     int null = open("/dev/null", O_RDWR);
+    bool done;
 
     if (null == -1)
         return false;
-    sources[0] = null;
+    sources[0] = spawn->input == PLATFORM_NO_HANDLE ? null : (int)spawn->input;
     sources[1] = spawn->output == PLATFORM_NO_HANDLE ? null : (int)spawn->output;
     sources[2] = spawn->error_output == PLATFORM_NO_HANDLE ? null : (int)spawn->error_output;
     for (size_t i = 0; i < spawn->passed_count; i++)
-        sources[3 + i] = (int)spawn->passed[i];
+        sources[count++] = (int)spawn->passed[i];
     sources[count] = *failure_fd;
     sources[count + 1] = *barrier_fd;
-    for (int i = 0; i < count + 2; i++) {
-        sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, count + 2);
-        if (sources[i] == -1)
-            return false;
-    }
+    done = place(sources, count + 2, 0);
     *failure_fd = sources[count];
-    for (int i = 0; i < count + 2; i++)
-        if (dup2(sources[i], i) == -1)
-            return false;
-    *failure_fd = count;
-    *barrier_fd = count + 1;
-    if (posix_set_cloexec(count) == -1 || posix_set_cloexec(count + 1) == -1)
-        return false;
-    posix_close_from(count + 2);
-    return true;
+    *barrier_fd = sources[count + 1];
+    return done;
 }
 
 static bool set_limit(const struct platform_limit *limit)
@@ -141,11 +135,7 @@ static bool child_limits(const struct platform_spawn *spawn)
 
 static bool child_groups(const struct platform_spawn *spawn)
 {
-    gid_t groups[PLATFORM_GROUPS_MAX];
-
-    for (size_t i = 0; i < spawn->group_count; i++)
-        groups[i] = (gid_t)spawn->groups[i];
-    return setgroups(spawn->group_count, groups) == 0 && setgid((gid_t)spawn->gid) == 0;
+    return posix_set_groups(spawn) == 0 && setgid((gid_t)spawn->gid) == 0;
 }
 
 static void write_pid(char *hole)
@@ -162,7 +152,8 @@ static void write_pid(char *hole)
     *hole = '\0';
 }
 
-static void child_main(const struct platform_spawn *spawn, int failure_fd, int barrier_fd)
+static void child_main(
+        const struct platform_spawn *spawn, pid_t parent, int failure_fd, int barrier_fd)
 {
     sigset_t none;
     char go;
@@ -172,6 +163,8 @@ static void child_main(const struct platform_spawn *spawn, int failure_fd, int b
         child_fail(failure_fd, PLATFORM_STAGE_SESSION);
     if (!child_descriptors(spawn, &failure_fd, &barrier_fd))
         child_fail(failure_fd, PLATFORM_STAGE_DESCRIPTORS);
+    if (spawn->on_terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) == -1)
+        child_fail(failure_fd, PLATFORM_STAGE_TERMINAL);
     if (!child_limits(spawn))
         child_fail(failure_fd, PLATFORM_STAGE_LIMITS);
     if (spawn->nice_set && setpriority(PRIO_PROCESS, 0, spawn->nice) == -1)
@@ -183,12 +176,14 @@ static void child_main(const struct platform_spawn *spawn, int failure_fd, int b
         child_fail(failure_fd, PLATFORM_STAGE_USER);
     if (spawn->directory != NULL && chdir(spawn->directory) == -1)
         child_fail(failure_fd, PLATFORM_STAGE_DIRECTORY);
-    posix_reset_signals();
+    posix_reset_changed_signals(); /* the others were reset when we were started */
+    if (spawn->ends_with_parent)
+        posix_end_with_parent();
     /* The barrier.  End of file means that the supervisor died before it had recorded us. */
     do
         got = read(barrier_fd, &go, 1);
     while (got == -1 && errno == EINTR);
-    if (got != 1)
+    if (got != 1 || (spawn->ends_with_parent && getppid() != parent))
         _exit(127);
     write_pid(spawn->listen_pid_hole);
     write_pid(spawn->watchdog_pid_hole);
@@ -198,7 +193,7 @@ static void child_main(const struct platform_spawn *spawn, int failure_fd, int b
     child_fail(failure_fd, PLATFORM_STAGE_EXECUTE);
 }
 
-/* ---- In the parent ------------------------------------------------------------------------- */
+/* ---- In the parent --------------------------------------------------------------------------- */
 
 static void close_pair(int pair[2])
 {
@@ -216,12 +211,14 @@ static int open_pipe(int pair[2])
     return posix_set_cloexec(pair[0]) == -1 || posix_set_cloexec(pair[1]) == -1 ? -1 : 0;
 }
 
-int platform_spawn(const struct platform_spawn *spawn, struct platform_child *ret_child,
-        struct err *err)
+int platform_spawn(
+        const struct platform_spawn *spawn, struct platform_child *ret_child, struct err *err)
 {
     int failure[2] = { -1, -1 };
     int barrier[2] = { -1, -1 };
     struct platform_child child;
+    int64_t before_fork;
+    pid_t parent = getpid();
     sigset_t mask;
     pid_t pid;
 
@@ -232,21 +229,22 @@ int platform_spawn(const struct platform_spawn *spawn, struct platform_child *re
         goto out;
     }
     posix_block_signals(&mask);
+    before_fork = posix_start_clock();
     pid = sys.fork();
     if (pid == 0)
-        child_main(spawn, failure[1], barrier[0]);
+        child_main(spawn, parent, failure[1], barrier[0]);
     posix_restore_signals(&mask);
     if (pid == -1) {
-        err_set(err, ERR_FAILED, errno, "%s: %s", stage_names[PLATFORM_STAGE_FORK],
+        err_set(err, ERR_FAILED, errno, "%s: %s", platform_stage_name(PLATFORM_STAGE_FORK),
                 strerror(errno));
         goto out;
     }
     child.barrier = barrier[1];
     child.failure = failure[0];
-    if (!platform_identify(pid, false, &child.identity)) {
+    if (!posix_identify_child(pid, before_fork, &child.identity)) {
         err_set(err, ERR_FAILED, errno, "cannot find out who process %ld is: %s", (long)pid,
                 strerror(errno));
-        child.identity = (struct identity){ .pid = pid };
+        child.identity = (struct identity) { .pid = pid };
         barrier[1] = failure[0] = -1;
         platform_spawn_abandon(&child);
         goto out;
@@ -284,47 +282,30 @@ void platform_spawn_abandon(struct platform_child *child)
         ;
 }
 
-bool platform_executable(char *ret_path, size_t size)
+int platform_open_program(const char *path, platform_handle *ret_handle, struct err *err)
 {
-    static const char deleted[] = " (deleted)";
-    ssize_t length = readlink("/proc/self/exe", ret_path, size - 1);
-    size_t tail = sizeof deleted - 1;
+    int fd = sys.open(path, O_RDONLY | O_CLOEXEC);
 
-    if (length <= 0)
-        return false;
-    ret_path[length] = '\0';
-    if ((size_t)length > tail && strcmp(ret_path + (size_t)length - tail, deleted) == 0)
-        ret_path[(size_t)length - tail] = '\0';
-    return true;
+    if (fd == -1)
+        return err_set(err, posix_kind(errno), errno, "cannot open %s: %s", path, strerror(errno));
+    *ret_handle = fd;
+    return 0;
 }
 
-platform_handle platform_open_executable(void)
-{
-    return sys.open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-}
-
-/* Descriptors of a program of ours: 0 to 2 as they are (or null), 'passed' from 3 on, no others. */
+/* Descriptors of a program of ours: 0 to 2 as they are, 'passed' from 3 on, no others. */
 static bool place_passed(const platform_handle *passed, size_t count, int *keep_a, int *keep_b)
 {
-    int high[PLATFORM_PASSED_MAX + 2];
-    int first = 3 + (int)count + 2;
+    int sources[PLATFORM_PASSED_MAX + 2];
+    bool done;
 
-    for (size_t i = 0; i < count + 2; i++) {
-        int source = i < count ? (int)passed[i] : i == count ? *keep_a : *keep_b;
-
-        high[i] = fcntl(source, F_DUPFD_CLOEXEC, first);
-        if (high[i] == -1)
-            return false;
-    }
-    for (size_t i = 0; i < count + 2; i++)
-        if (dup2(high[i], 3 + (int)i) == -1)
-            return false;
-    *keep_a = 3 + (int)count;
-    *keep_b = 3 + (int)count + 1;
-    if (posix_set_cloexec(*keep_a) == -1 || posix_set_cloexec(*keep_b) == -1)
-        return false;
-    posix_close_from(first);
-    return true;
+    for (size_t i = 0; i < count; i++)
+        sources[i] = (int)passed[i];
+    sources[count] = *keep_a;
+    sources[count + 1] = *keep_b;
+    done = place(sources, (int)count + 2, 3);
+    *keep_a = sources[count];
+    *keep_b = sources[count + 1];
+    return done;
 }
 
 static void execute_program(int executable, const char *const *words, char *const *environment)
@@ -334,16 +315,46 @@ static void execute_program(int executable, const char *const *words, char *cons
     posix_reset_signals();
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    fexecve(executable, (char *const *)(uintptr_t)words, environment);
+    posix_execute(executable, words, environment);
 }
 
 extern char **environ;
 
-int platform_spawn_supervisor(platform_handle executable, const char *const *words,
-        platform_handle channel, platform_handle client, int64_t *ret_pid, struct err *err)
+static void set_passed_on(platform_handle handle, bool passed_on)
 {
-    platform_handle passed[2] = { channel, client };
-    size_t count = client == PLATFORM_NO_HANDLE ? 1 : 2;
+    (void)sys.fcntl((int)handle, F_SETFD, passed_on ? 0 : FD_CLOEXEC);
+}
+
+void platform_keep_private(platform_handle handle)
+{
+    if (handle != PLATFORM_NO_HANDLE)
+        set_passed_on(handle, false);
+}
+
+int platform_become(platform_handle program, const char *const *words, const platform_handle *kept,
+        size_t kept_count, struct err *err)
+{
+    sigset_t mask;
+    int code;
+
+    posix_block_signals(&mask);
+    if (posix_signal_waits()) {
+        posix_restore_signals(&mask);
+        return 0;
+    }
+    for (size_t i = 0; i < kept_count; i++)
+        set_passed_on(kept[i], true);
+    posix_execute((int)program, words, environ);
+    code = errno;
+    for (size_t i = 0; i < kept_count; i++)
+        set_passed_on(kept[i], false);
+    posix_restore_signals(&mask);
+    return err_set(err, posix_kind(code), code, "cannot execute %s: %s", words[0], strerror(code));
+}
+
+int platform_spawn_supervisor(platform_handle executable, const char *const *words,
+        const platform_handle *passed, size_t count, int64_t *ret_pid, struct err *err)
+{
     sigset_t mask;
     pid_t pid;
 
@@ -360,7 +371,7 @@ int platform_spawn_supervisor(platform_handle executable, const char *const *wor
     }
     posix_restore_signals(&mask);
     if (pid == -1)
-        return err_set(err, ERR_FAILED, errno, "%s: %s", stage_names[PLATFORM_STAGE_FORK],
+        return err_set(err, ERR_FAILED, errno, "%s: %s", platform_stage_name(PLATFORM_STAGE_FORK),
                 strerror(errno));
     *ret_pid = (int64_t)pid;
     return 0;
@@ -392,7 +403,7 @@ static void background_main(const char *const *words, const platform_handle *pas
 /* Reads what a child says of its failure; returns 0 if it executed. */
 static int read_failure(int fd, const char *file, struct err *err)
 {
-    struct failure failure;
+    struct posix_failure failure;
     ssize_t got;
 
     do
@@ -401,7 +412,7 @@ static int read_failure(int fd, const char *file, struct err *err)
     if (got != (ssize_t)sizeof failure)
         return 0;
     return err_set(err, posix_kind(failure.code), failure.code, "%s %s: %s",
-            stage_names[failure.stage], file, strerror(failure.code));
+            platform_stage_name((enum platform_stage)failure.stage), file, strerror(failure.code));
 }
 
 int platform_spawn_background(const char *const *words, const platform_handle *passed,

@@ -9,6 +9,9 @@
 
 #include "banned.h"
 
+#define MEMORY_PAUSE_MS 1
+#define MEMORY_TRIES    100
+
 int64_t platform_now_us(void)
 {
     struct timespec now;
@@ -32,22 +35,25 @@ int64_t platform_wall_us(void)
 
 int platform_random(void *bytes, size_t length, struct err *err)
 {
-    int fd = sys.open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    ssize_t got;
-
-    if (fd == -1)
-        return err_set(err, ERR_FAILED, errno, "cannot open /dev/urandom: %s", strerror(errno));
-    do
-        got = sys.read(fd, bytes, length);
-    while (got == -1 && errno == EINTR);
-    sys.close(fd);
-    if (got != (ssize_t)length)
-        return err_set(err, ERR_FAILED, errno, "cannot read /dev/urandom");
+    if (sys.getentropy(bytes, length) == -1)
+        return err_set(err, ERR_FAILED, errno, "cannot get random bytes: %s", strerror(errno));
     return 0;
+}
+
+bool posix_lacks_resources(int code, int *tries)
+{
+    bool lacks = code == ENOMEM || code == ENOBUFS || code == EMFILE || code == ENFILE;
+
+    if (!lacks || ++*tries > MEMORY_TRIES)
+        return false;
+    (void)poll(NULL, 0, MEMORY_PAUSE_MS);
+    return true;
 }
 
 int posix_poll_one(int fd, short events, int64_t deadline_ms)
 {
+    int tries = 0;
+
     for (;;) {
         struct pollfd one = { .fd = fd, .events = events };
         int64_t left = deadline_ms == PLATFORM_NEVER ? -1 : deadline_ms - platform_now_ms();
@@ -58,9 +64,9 @@ int posix_poll_one(int fd, short events, int64_t deadline_ms)
         ready = sys.poll(&one, 1, left > 60000 ? 60000 : (int)left);
         if (ready == 1)
             return 1;
-        if (ready == -1 && errno != EINTR)
+        if (ready == -1 && errno != EINTR && !posix_lacks_resources(errno, &tries))
             return -1;
-        if (left == 0)
+        if (ready == 0 && left == 0)
             return 0;
     }
 }

@@ -2,7 +2,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,8 +47,8 @@ static bool fill_user(struct platform_user *user, uint32_t uid, uint32_t gid, co
     user->uid = uid;
     user->gid = gid;
     return str_copy(user->name, sizeof user->name, name) &&
-           str_copy(user->home, sizeof user->home, home) &&
-           str_copy(user->shell, sizeof user->shell, shell);
+            str_copy(user->home, sizeof user->home, home) &&
+            str_copy(user->shell, sizeof user->shell, shell);
 }
 
 /* The C library of a static executable knows the files only; getent(1) knows the directory services
@@ -67,8 +66,8 @@ static bool ask_getent(const char *database, const char *key, struct buffer *out
             continue;
         out->length = 0;
         return platform_capture(words, LOOKUP_TIMEOUT_MS, LOOKUP_OUT_BYTES, out, &code, &err) ==
-                       0 &&
-               code == 0 && out->length > 0;
+                0 &&
+                code == 0 && out->length > 0;
     }
     return false;
 }
@@ -131,7 +130,7 @@ bool platform_user_name(uint32_t uid, char *ret_name, size_t size)
     struct passwd *found = NULL;
 
     return getpwuid_r(uid, &entry, space, sizeof space, &found) == 0 && found != NULL &&
-           str_copy(ret_name, size, entry.pw_name);
+            str_copy(ret_name, size, entry.pw_name);
 }
 
 int platform_group_by_name(const char *name, uint32_t *ret_gid, struct err *err)
@@ -176,9 +175,8 @@ static bool groups_from_id(const char *name, uint32_t *groups, size_t *count)
     struct err err;
     int code;
     bool good = platform_is_executable(words[0]) &&
-                platform_capture(words, LOOKUP_TIMEOUT_MS, LOOKUP_OUT_BYTES, &out, &code, &err) ==
-                        0 &&
-                code == 0 && out.length > 0;
+            platform_capture(words, LOOKUP_TIMEOUT_MS, LOOKUP_OUT_BYTES, &out, &code, &err) == 0 &&
+            code == 0 && out.length > 0;
 
     for (char *word = good ? out.data : NULL; word != NULL && *word != '\0';) {
         size_t length = strcspn(word, " \n");
@@ -219,34 +217,21 @@ int platform_user_groups(const struct platform_user *user, uint32_t gid, uint32_
     return 0;
 }
 
-/* LANG= of a file of shell assignments; locale.conf(5) and Debian's default/locale. */
-void platform_system_language(char *ret_text, size_t size)
+void platform_default_directories(bool system_scope, const struct platform_user *user,
+        char *ret_config, char *ret_state, size_t size)
 {
-    static const char *const paths[] = { "/etc/locale.conf", "/etc/default/locale" };
+    struct platform_file home;
 
-    ret_text[0] = '\0';
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && ret_text[0] == '\0'; i++) {
-        struct buffer text = { 0 };
-        struct err err;
-        const char *line;
-
-        if (platform_read_file(paths[i], LOOKUP_OUT_BYTES, &text, &err) == -1)
-            continue;
-        for (line = text.data; line != NULL; line = strchr(line, '\n')) {
-            size_t length;
-
-            line += *line == '\n';
-            if (strncmp(line, "LANG=", 5) != 0)
-                continue;
-            line += 5;
-            line += *line == '"';
-            length = strcspn(line, "\"\n \t#");
-            if (length > 0 && length < size) {
-                memcpy(ret_text, line, length);
-                ret_text[length] = '\0';
-            }
-        }
-        buffer_free(&text);
+    if (system_scope) {
+        (void)str_copy(ret_config, size, posix_places.system_config);
+        (void)str_copy(ret_state, size, posix_places.system_state);
+        return;
+    }
+    if (user->home[0] != '/' || !platform_stat_target(user->home, &home) || !home.is_directory ||
+            !str_format(ret_config, size, "%s%s", user->home, posix_places.user_config) ||
+            !str_format(ret_state, size, "%s%s", user->home, posix_places.user_state)) {
+        ret_config[0] = '\0';
+        ret_state[0] = '\0';
     }
 }
 
@@ -257,14 +242,4 @@ bool platform_host_name(char *ret_name, size_t size)
     ret_name[size - 1] = '\0';
     /* It becomes the name of a directory. */
     return ret_name[0] != '\0' && ret_name[0] != '.' && strchr(ret_name, '/') == NULL;
-}
-
-bool platform_working_directory(char *ret_path, size_t size)
-{
-    return getcwd(ret_path, size) != NULL;
-}
-
-const char *platform_environment(const char *name)
-{
-    return getenv(name);
 }

@@ -1,11 +1,13 @@
 /* Going on with an instance that a former supervisor started.
  *
  * Two ways lead here.  Under the same keeper a new supervisor gets lock, sockets and pipes back and
- * loses nothing.  When keeper and supervisor have both died, the record and what the kernel shows of
- * the process have to do. */
+ * loses nothing.  When keeper and supervisor have both died, the record and what the kernel shows
+ * of the process have to do. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "listening.h"
+#include "record_file.h"
 #include "str.h"
 #include "supervisor.h"
 
@@ -22,28 +24,34 @@ static void config_copy_path(const struct supervisor *sup, char *ret_path, size_
 void adoption_save_config(struct supervisor *sup)
 {
     char path[PLATFORM_PATH_BYTES];
+    struct buffer present = { 0 };
     struct err err;
+    bool same = false;
 
     config_copy_path(sup, path, sizeof path);
+    /* Mostly it is there already; replacing a file costs milliseconds on some file systems. */
+    if (platform_read_file(path, CONFIG_MAX_BYTES, &present, &err) == 0 &&
+            present.length == sup->service->text.length &&
+            memcmp(buffer_text(&present), buffer_text(&sup->service->text), present.length) == 0)
+        same = true;
+    buffer_free(&present);
+    if (same)
+        return;
     if (platform_replace_file(path, buffer_text(&sup->service->text), sup->service->text.length,
                 0600, &err) == -1)
-        journal_write(&sup->journal,
-                &(struct journal_event){ .event = "warning", .cause = err.text, .by_uid = -1 });
+        journal_write(
+                &sup->journal, &(struct journal_event) { .event = "warning", .cause = err.text });
 }
 
 void adoption_read_record(struct supervisor *sup)
 {
-    char path[PLATFORM_PATH_BYTES];
-    struct buffer text = { 0 };
     struct err err;
 
-    (void)str_format(path, sizeof path, "%s/record", sup->options.state_directory);
     sup->former = calloc(1, sizeof *sup->former);
     if (sup->former != NULL &&
-            (platform_read_file(path, RECORD_MAX_BYTES, &text, &err) == -1 ||
-                    record_parse(buffer_text(&text), text.length, sup->former, &err) == -1))
+            record_file_read(
+                    sup->options.state_directory, sup->former, &sup->record_number, &err) == -1)
         adoption_forget_record(sup);
-    buffer_free(&text);
 }
 
 void adoption_forget_record(struct supervisor *sup)
@@ -60,7 +68,7 @@ static int load_config_copy(struct supervisor *sup, struct err *err)
     struct platform_file today;
 
     config_copy_path(sup, path, sizeof path);
-    if (service_load(sup->options.name, path, &service, NULL, err) == -1)
+    if (supervisor_load_service(sup, path, &service, NULL, err) == -1)
         return -1;
     /* Whether the file has changed is told by comparing it with the copy's text. */
     if (platform_stat_target(sup->options.config_path, &today)) {
@@ -73,8 +81,7 @@ static int load_config_copy(struct supervisor *sup, struct err *err)
             service->file = today;
         buffer_free(&text);
     }
-    service->machine.by_hand = sup->service != NULL && sup->service->machine.by_hand;
-    supervisor_use_service(sup, service);
+    claim_use_service(sup, service);
     return 0;
 }
 
@@ -87,7 +94,7 @@ static void resume_instance(
     const struct config *config = &sup->service->config;
     int64_t now_ms = platform_now_ms();
 
-    *instance = (struct instance){
+    *instance = (struct instance) {
         .used = true,
         .slot = slot,
         .service = sup->service,
@@ -103,20 +110,23 @@ static void resume_instance(
         return;
     health_begin(&instance->health, config, now_ms);
     health_is_ready(&instance->health, config, now_ms);
-    if (config->watchdog_ms > 0)
+    /* What made it unhealthy is not recorded: it is well again when each of the two says so. */
+    if (life->phase == MACHINE_PHASE_UNHEALTHY && config->health != CONFIG_HEALTH_NONE)
+        instance->health.failures = config->health_failures;
+    if (life->phase == MACHINE_PHASE_READY && config->watchdog_ms > 0)
         instance->watchdog_at_ms = now_ms + config->watchdog_ms;
 }
 
 static void clear_slot(struct supervisor *sup, enum machine_slot slot)
 {
-    sup->machine.generations[slot] = (struct machine_generation){ .deadline_ms = MACHINE_NEVER };
-    sup->record.generations[slot] = (struct record_generation){ .log_at = -1 };
+    sup->machine.generations[slot] = (struct machine_generation) { .deadline_ms = MACHINE_NEVER };
+    sup->record.generations[slot] = (struct record_generation) { .log_at = -1 };
 }
 
 static void end_recorded_helpers(struct supervisor *sup)
 {
     for (size_t i = 0; i < sup->record.helper_count; i++) {
-        const struct identity *helper = &sup->record.helpers[i];
+        const struct identity *helper = &sup->record.helpers[i].process;
         struct platform_tree tree = {
             .main_pid = helper->pid,
             .main_start = helper->start_time,
@@ -125,11 +135,23 @@ static void end_recorded_helpers(struct supervisor *sup)
         };
 
         (void)platform_tree_signal(&tree, "KILL");
+        sup->ended_commands += strcmp(sup->record.helpers[i].role, HELPER_ROLE_EXEC) == 0;
     }
     sup->record.helper_count = 0;
 }
 
-/* ---- Under the same keeper ------------------------------------------------------------------ */
+/* What only the record knows of a listener. */
+static void recall_listener(struct supervisor *sup, size_t index)
+{
+    struct listener *listener = &sup->service->listeners.list[index];
+
+    if (index >= sup->record.listener_count)
+        return;
+    listener->bound = sup->record.listeners[index].bound;
+    listener->file_id = sup->record.listeners[index].file_id;
+}
+
+/* ---- Under the same keeper ------------------------------------------------------------------- */
 
 static void take_listeners(struct supervisor *sup)
 {
@@ -143,8 +165,7 @@ static void take_listeners(struct supervisor *sup)
         listener->handle = link_take(&sup->link, name);
         (void)str_format(name, sizeof name, "twin:%zu", i);
         listener->twin = link_take(&sup->link, name);
-        if (i < sup->record.listener_count)
-            listener->bound = sup->record.listeners[i].bound;
+        recall_listener(sup, i);
         (void)listener_check(listener);
     }
 }
@@ -175,22 +196,43 @@ static void take_notify(struct supervisor *sup, enum machine_slot slot)
         instance->notify = platform_watch_notify(handle, ROLE_NOTIFY, instance);
 }
 
-/* Whether a process was recorded and never executed: its supervisor died before it had opened the
- * barrier.  The code is that of the barrier; a program that ends with the same one in the same
- * instant is started once more, which does no harm. */
+/* Whether a process never executed: its supervisor died before it had opened the barrier.  That is
+ * so when it was only intended; when the keeper does not know it, which it does before the barrier
+ * opens; and when it ended with the barrier's code (a program that ends with the same one in the
+ * same instant is started once more, which does no harm).  But whatever carries its instance id
+ * shows that it did: what is left of its tree has to go first, and the keeper does not know what
+ * was taken up by its record. */
 static bool never_executed(const struct supervisor *sup, enum machine_slot slot)
 {
     const struct machine_generation *life = &sup->machine.generations[slot];
-    int64_t pid = sup->record.generations[slot].process.pid;
+    const struct identity *process = &sup->record.generations[slot].process;
+    int64_t pids[1];
 
     if (life->phase != MACHINE_PHASE_STARTING || life->main_ended)
         return false;
-    if (pid == 0)
-        return true; /* only intended */
+    if (process->pid == 0)
+        return true;
+    if (platform_find_instance(sup->record.generations[slot].instance, pids, 1) > 0)
+        return false;
     for (size_t i = 0; i < sup->link.queue_count; i++)
-        if (sup->link.rest->queue[i].kind == KEEPER_ENDED && sup->link.rest->queue[i].pid == pid)
+        if (sup->link.rest->queue[i].kind == KEEPER_ENDED &&
+                sup->link.rest->queue[i].pid == process->pid)
             return sup->link.rest->queue[i].code == BARRIER_EXIT_CODE;
-    return false;
+    return platform_is_gone(process);
+}
+
+/* What a former supervisor had taken up by its record has never become the keeper's child; nor does
+ * any orphan where there is no sub-reaper. */
+static enum instance_parent parent_of(const struct supervisor *sup, enum machine_slot slot)
+{
+    struct platform_process_info info;
+
+    if (sup->machine.generations[slot].main_ended)
+        return INSTANCE_OF_KEEPER;
+    return platform_process_info(sup->record.generations[slot].process.pid, &info) &&
+                    info.parent == sup->link.keeper.pid
+            ? INSTANCE_OF_KEEPER
+            : INSTANCE_OF_NOBODY;
 }
 
 static void spawn_again(struct supervisor *sup, enum machine_slot slot)
@@ -202,16 +244,34 @@ static void spawn_again(struct supervisor *sup, enum machine_slot slot)
         sup->machine.activity = MACHINE_GUARDS;
 }
 
+/* What was, but not who supervised it then. */
+static void take_record(struct supervisor *sup)
+{
+    struct record *former = sup->former;
+    const struct record *own = &sup->record;
+
+    former->supervisor = own->supervisor;
+    (void)str_copy(former->version, sizeof former->version, own->version);
+    (void)str_copy(former->launcher, sizeof former->launcher, own->launcher);
+    (void)str_copy(former->launcher_unit, sizeof former->launcher_unit, own->launcher_unit);
+    sup->record = *former;
+    sup->machine = former->machine;
+    adoption_forget_record(sup);
+}
+
 int adoption_revive(struct supervisor *sup, struct err *err)
 {
     adoption_read_record(sup);
     if (sup->former == NULL)
         return err_set(err, ERR_FAILED, 0, "the record of the running instance cannot be read");
+    /* Killed before its guard had said yes, a supervisor has written none. */
+    if (!identity_equal(&sup->former->keeper, &sup->link.keeper)) {
+        adoption_forget_record(sup);
+        return err_set(err, ERR_FAILED, 0, "the record was written under another keeper");
+    }
     if (load_config_copy(sup, err) == -1)
         return -1;
-    sup->record = *sup->former;
-    sup->machine = sup->former->machine;
-    adoption_forget_record(sup);
+    take_record(sup);
     sup->may_record = true;
     sup->guarded_once = sup->machine.last_number > 0;
     sup->adopted = true;
@@ -223,16 +283,19 @@ int adoption_revive(struct supervisor *sup, struct err *err)
             spawn_again(sup, slot);
             continue;
         }
-        resume_instance(sup, slot, INSTANCE_OF_KEEPER);
+        resume_instance(sup, slot, parent_of(sup, slot));
+        if (sup->instances[slot].parent == INSTANCE_OF_NOBODY) {
+            link_reap(&sup->link, sup->record.generations[slot].process.pid);
+            instance_watch(sup, slot);
+        }
         take_notify(sup, slot);
     }
     take_outputs(sup);
     end_recorded_helpers(sup);
-    link_drop_rest(&sup->link);
     return 0;
 }
 
-/* ---- After both have died --------------------------------------------------------------------- */
+/* ---- After both have died -------------------------------------------------------------------- */
 
 /* Takes the listening sockets back out of the instance, where the system permits that. */
 static void rescue_listeners(struct supervisor *sup, int64_t pid)
@@ -244,15 +307,10 @@ static void rescue_listeners(struct supervisor *sup, int64_t pid)
         struct platform_listener found[PLATFORM_LISTENERS_MAX];
         int count;
 
-        if (i < sup->record.listener_count)
-            listener->bound = sup->record.listeners[i].bound;
+        recall_listener(sup, i);
         if (listener->config.socket != CONFIG_SOCKET_INHERIT)
             continue;
-        count = listener->bound.family == ADDRESS_UNIX
-                        ? platform_listeners_on_path(
-                                  listener->bound.path, found, PLATFORM_LISTENERS_MAX)
-                        : platform_listeners_on_port(
-                                  listener->bound.port, found, PLATFORM_LISTENERS_MAX);
+        count = listening_near(&listener->bound, found, PLATFORM_LISTENERS_MAX);
         for (int j = 0; j < count && listener->handle == PLATFORM_NO_HANDLE; j++)
             if (found[j].listening)
                 listener->handle = platform_take_socket(pid, found[j].socket_id);
@@ -267,7 +325,6 @@ static void rescue_output(struct supervisor *sup, int64_t pid, uint32_t generati
         int number;
     } streams[] = { { "out", 1 }, { "err", 2 } };
 
-    output_open(&sup->output);
     for (size_t i = 0; i < (sup->output.separate ? 2 : 1); i++) {
         platform_handle handle = platform_take_output(pid, streams[i].number);
         char name[OUTPUT_NAME_BYTES];
@@ -284,24 +341,32 @@ static void rescue_output(struct supervisor *sup, int64_t pid, uint32_t generati
 
 static void adopt_slot(struct supervisor *sup, enum machine_slot slot)
 {
-    const struct identity *process = &sup->record.generations[slot].process;
-    struct instance *instance = &sup->instances[slot];
-
     resume_instance(sup, slot, INSTANCE_OF_NOBODY);
-    instance->watch = platform_watch_process(process, ROLE_PROCESS, instance);
-    rescue_output(sup, process->pid, sup->machine.generations[slot].number);
+    instance_watch(sup, slot);
+    instance_listen_again(sup, slot);
+    rescue_output(
+            sup, sup->record.generations[slot].process.pid, sup->machine.generations[slot].number);
 }
 
-void adoption_adopt(struct supervisor *sup, enum decision_kind how)
+static bool is_recorded_alive(const struct record *record, enum machine_slot slot)
 {
+    return record->machine.generations[slot].phase != MACHINE_PHASE_NONE &&
+            !platform_is_gone(&record->generations[slot].process);
+}
+
+bool adoption_adopt(struct supervisor *sup, enum decision_kind how)
+{
+    bool alive[MACHINE_SLOT_COUNT];
     struct err err;
 
+    for (enum machine_slot slot = MACHINE_CURRENT; slot < MACHINE_SLOT_COUNT; slot++)
+        alive[slot] = is_recorded_alive(sup->former, slot);
+    if (!alive[MACHINE_CURRENT] && !alive[MACHINE_NEXT])
+        return false;
     if (load_config_copy(sup, &err) == -1)
-        journal_write(&sup->journal,
-                &(struct journal_event){ .event = "warning", .cause = err.text, .by_uid = -1 });
-    sup->record = *sup->former;
-    sup->machine = sup->former->machine;
-    adoption_forget_record(sup);
+        journal_write(
+                &sup->journal, &(struct journal_event) { .event = "warning", .cause = err.text });
+    take_record(sup);
     sup->machine.want_down = false;
     sup->machine.restart_asked = false;
     sup->machine.first = false;
@@ -309,8 +374,7 @@ void adoption_adopt(struct supervisor *sup, enum decision_kind how)
     sup->guarded_once = true;
     sup->adopted = true;
     for (enum machine_slot slot = MACHINE_CURRENT; slot < MACHINE_SLOT_COUNT; slot++)
-        if (sup->machine.generations[slot].phase != MACHINE_PHASE_NONE &&
-                !platform_is_same(&sup->record.generations[slot].process))
+        if (!alive[slot])
             clear_slot(sup, slot);
     if (sup->machine.generations[MACHINE_CURRENT].phase == MACHINE_PHASE_NONE) {
         sup->machine.generations[MACHINE_CURRENT] = sup->machine.generations[MACHINE_NEXT];
@@ -322,10 +386,12 @@ void adoption_adopt(struct supervisor *sup, enum decision_kind how)
     for (enum machine_slot slot = MACHINE_CURRENT; slot < MACHINE_SLOT_COUNT; slot++)
         if (sup->machine.generations[slot].phase != MACHINE_PHASE_NONE)
             adopt_slot(sup, slot);
+    output_open(&sup->output);
     end_recorded_helpers(sup);
-    supervisor_hold_listeners(sup);
+    claim_hold_listeners(sup);
     if (how == DECISION_FINISH_STOP)
         supervisor_feed_slot(sup, MACHINE_EVENT_REMOVE, MACHINE_CURRENT);
     if (how == DECISION_ADOPT_OLDER)
         supervisor_feed_slot(sup, MACHINE_EVENT_REMOVE, MACHINE_NEXT);
+    return true;
 }

@@ -2,38 +2,74 @@
 
 #include <stdlib.h>
 
+#include "follow.h"
+
 #include "banned.h"
 
-/* Says one thing to somebody who is not let in, or not any more. */
-static void refuse(struct platform_source *source, int code, const char *message)
+static bool is_waiting(const struct client *client)
 {
-    struct buffer text = { 0 };
-    struct protocol_id nobody = { .json = "" };
+    for (int i = 0; i < CONTROL_WAITS_MAX; i++)
+        if (client->pending[i].wait != CLIENT_WAIT_NONE)
+            return true;
+    return client->commands > 0;
+}
 
-    protocol_answer_error(&text, &nobody, code, message, NULL);
-    if (!text.failed)
-        (void)platform_send(source, text.data, text.length, 0);
-    buffer_free(&text);
-    platform_unwatch(source);
+static void drop(struct control *control, struct client *client)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (control->clients[i] == client)
+            control->clients[i] = NULL;
+    platform_unwatch(client->source);
+    line_free(&client->lines);
+    follow_free(client->followers);
+    free(client);
+}
+
+/* Connections that say nothing must not keep a stop out: the one that has been silent for longest
+ * and waits for nothing gives its place up.  -1: all of them wait. */
+static int make_room(struct control *control)
+{
+    struct client *silent = NULL;
+    int place = -1;
+
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct client *client = control->clients[i];
+
+        if (client == NULL)
+            return i;
+        if (is_waiting(client) || client->standby.since_wall_us != 0 || client->followers != NULL ||
+                (client->is_first && !client->answered) ||
+                (silent != NULL && client->heard_ms >= silent->heard_ms))
+            continue;
+        silent = client;
+        place = i;
+    }
+    if (silent == NULL)
+        return -1;
+    stranger_refuse(
+            silent->source, PROTOCOL_OVERLOADED, "too many connections; this one was silent");
+    silent->source = NULL;
+    drop(control, silent);
+    return place;
 }
 
 static struct client *add_client(
         struct control *control, struct platform_source *source, struct platform_peer peer)
 {
     struct client *client = calloc(1, sizeof *client);
+    int place = client != NULL ? make_room(control) : -1;
 
-    for (int i = 0; client != NULL && i < CONTROL_CLIENTS_MAX; i++) {
-        if (control->clients[i] != NULL)
-            continue;
-        client->source = source;
-        client->peer = peer;
-        line_init(&client->lines, PROTOCOL_REQUEST_BYTES);
-        control->clients[i] = client;
-        return client;
+    if (place == -1) {
+        free(client);
+        stranger_refuse(source, PROTOCOL_OVERLOADED, "too many connections; try again later");
+        return NULL;
     }
-    free(client);
-    refuse(source, PROTOCOL_OVERLOADED, "too many connections; try again later");
-    return NULL;
+    client->source = source;
+    client->peer = peer;
+    client->heard_ms = platform_now_ms();
+    line_init(&client->lines, PROTOCOL_REQUEST_BYTES);
+    control->clients[place] = client;
+    return client;
 }
 
 int control_open(struct control *control, platform_handle listener, int role, struct err *err)
@@ -48,9 +84,10 @@ void control_close(struct control *control)
 {
     platform_unwatch(control->listener);
     control->listener = NULL;
+    stranger_drop_all(&control->strangers);
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i] != NULL)
-            control_drop(control, control->clients[i]);
+            drop(control, control->clients[i]);
 }
 
 struct client *control_adopt(struct control *control, platform_handle handle, int role)
@@ -64,16 +101,6 @@ struct client *control_adopt(struct control *control, platform_handle handle, in
     return add_client(control, source, peer);
 }
 
-void control_drop(struct control *control, struct client *client)
-{
-    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (control->clients[i] == client)
-            control->clients[i] = NULL;
-    platform_unwatch(client->source);
-    line_free(&client->lines);
-    free(client);
-}
-
 static struct client *find(struct control *control, const struct platform_source *source)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
@@ -83,64 +110,132 @@ static struct client *find(struct control *control, const struct platform_source
 }
 
 /* The socket's mode and directory keep others out already; the kernel's word on who connected is
- * asked all the same: only our own user and root. */
+ * asked all the same: only our own user and root.  Over TCP it has none. */
 static void accept_client(struct control *control, const struct platform_event *event)
 {
-    if (event->peer.uid != 0 && event->peer.uid != (int64_t)platform_uid())
-        refuse(event->accepted, PROTOCOL_INVALID_REQUEST, "unauthorized");
+    if (control->over_tcp)
+        stranger_add(&control->strangers, event->accepted, control->marker.token);
+    else if (event->peer.uid != 0 && event->peer.uid != (int64_t)platform_uid())
+        stranger_refuse(event->accepted, PROTOCOL_INVALID_REQUEST, "unauthorized");
     else
         (void)add_client(control, event->accepted, event->peer);
 }
 
-static bool is_waiting(const struct client *client)
+/* Says why, behind what it has not been sent yet.  What else comes is dropped, but it is read: a
+ * connection closed over unread bytes is reset, and the other side loses what is under way to it
+ * (RFC 2525, 2.17). */
+static void send_off(struct client *client, int code, const char *message)
 {
+    struct buffer text = { 0 };
+    struct protocol_id nobody = { .json = "" };
+
+    protocol_answer_error(&text, &nobody, code, message, NULL);
+    control_send_whole(client, &text);
+    buffer_free(&text);
     for (int i = 0; i < CONTROL_WAITS_MAX; i++)
-        if (client->pending[i].wait != CLIENT_WAIT_NONE)
-            return true;
-    return false;
+        client->pending[i].wait = CLIENT_WAIT_NONE;
+    client->closing = true;
+}
+
+static struct client *take_data(struct client *client, const char *data, size_t length)
+{
+    client->heard_ms = platform_now_ms();
+    if (line_push(&client->lines, data, length) == 0)
+        return client;
+    /* No end of the line in sight: whatever follows would be read in the wrong place. */
+    send_off(client, PROTOCOL_INVALID_REQUEST, "a request is longer than 1 MiB");
+    return NULL;
+}
+
+/* Whoever has only closed its sending side still gets what it waits for. */
+static void take_end(struct client *client, const struct platform_event *event)
+{
+    client->broken = event->os_code != 0;
+    client->ended = true;
+    follow_free(client->followers);
+    client->followers = NULL;
+    if (!client->broken)
+        platform_await_close(client->source);
+}
+
+/* Whoever knows the token can read the owner's files: it is our own user, or root.  Which process
+ * it is the system does not say. */
+static struct client *let_in(
+        struct control *control, const struct platform_event *event, size_t taken)
+{
+    struct platform_peer owner = { .uid = (int64_t)platform_uid() };
+    struct client *client = add_client(control, event->source, owner);
+
+    return client == NULL ? NULL : take_data(client, event->data + taken, event->length - taken);
 }
 
 struct client *control_on_event(struct control *control, const struct platform_event *event)
 {
     struct client *client;
+    size_t taken = 0;
 
     if (event->kind == PLATFORM_EVENT_ACCEPTED) {
         accept_client(control, event);
         return NULL;
     }
+    switch (stranger_on_event(&control->strangers, event, &taken)) {
+    case STRANGER_PROVED:
+        return let_in(control, event, taken);
+    case STRANGER_HEARD:
+        return NULL;
+    case STRANGER_NONE:
+        break;
+    }
     client = find(control, event->source);
     if (client == NULL)
         return NULL;
     if (event->kind == PLATFORM_EVENT_DATA && !client->closing) {
-        if (line_push(&client->lines, event->data, event->length) == 0)
-            return client;
-        /* No end of the line in sight: whatever follows would be read in the wrong place. */
-        client->source = NULL;
-        refuse(event->source, PROTOCOL_INVALID_REQUEST, "a request is longer than 1 MiB");
-        client->broken = true;
+        return take_data(client, event->data, event->length);
     } else if (event->kind == PLATFORM_EVENT_END) {
-        /* Whoever has only closed its sending side still gets what it waits for. */
-        client->broken = event->os_code != 0 || !is_waiting(client);
+        take_end(client, event);
     }
     return NULL;
 }
 
-void control_send(struct client *client, const struct buffer *message)
+static void send_within(struct client *client, const struct buffer *message, size_t limit)
 {
+    bool is_too_much;
+
     if (client->closing || client->broken)
         return;
-    client->broken = message->failed || platform_send(client->source, message->data,
-                                                message->length, CONTROL_UNSENT_BYTES) == -1;
+    is_too_much = platform_unsent(client->source) + message->length > limit;
+    client->broken = message->failed ||
+            platform_send(client->source, message->data, message->length, limit) == -1;
+    client->deaf = client->broken && is_too_much;
+}
+
+void control_send(struct client *client, const struct buffer *message)
+{
+    send_within(client, message, CONTROL_UNSENT_BYTES);
+}
+
+void control_send_whole(struct client *client, const struct buffer *message)
+{
+    send_within(client, message, SIZE_MAX);
+}
+
+int64_t control_deadline(const struct control *control)
+{
+    return stranger_deadline(&control->strangers);
 }
 
 void control_sweep(struct control *control)
 {
+    if (control->over_tcp)
+        stranger_on_time(&control->strangers, platform_now_ms());
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct client *client = control->clients[i];
 
-        if (client != NULL &&
-                (client->broken || (client->closing && platform_unsent(client->source) == 0)))
-            control_drop(control, client);
+        if (client == NULL)
+            continue;
+        client->closing = client->closing || (client->ended && !is_waiting(client));
+        if (client->broken || (client->closing && platform_unsent(client->source) == 0))
+            drop(control, client);
     }
 }
 
@@ -151,7 +246,7 @@ bool control_wait(struct client *client, enum client_wait wait, const struct pro
         if (client->pending[i].wait != CLIENT_WAIT_NONE)
             continue;
         client->pending[i] =
-                (struct client_pending){ .wait = wait, .id = *id, .generation = generation };
+                (struct client_pending) { .wait = wait, .id = *id, .generation = generation };
         return true;
     }
     return false;
@@ -170,6 +265,7 @@ bool control_is_flushed(const struct control *control)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i] != NULL && !control->clients[i]->broken &&
+                control->clients[i]->followers == NULL &&
                 platform_unsent(control->clients[i]->source) > 0)
             return false;
     return true;

@@ -14,11 +14,9 @@ static size_t name_length(const char *variable)
 
 static void drop(struct environment *environment, const char *name)
 {
-    size_t length = strlen(name);
-
     for (size_t i = 0; i < environment->count; i++) {
-        if (name_length(environment->list[i]) != length ||
-                memcmp(environment->list[i], name, length) != 0)
+        if (!platform_is_same_variable(
+                    environment->list[i], name_length(environment->list[i]), name))
             continue;
         environment->list[i] = environment->list[--environment->count];
         environment->list[environment->count] = NULL;
@@ -51,9 +49,7 @@ static char *set(struct environment *environment, const char *name, const char *
         environment->failed = true;
         return NULL;
     }
-    memcpy(text, name, length);
-    text[length] = '=';
-    memcpy(text + length + 1, value, value_length);
+    (void)str_format(text, length + value_length + 2, "%s=%s", name, value);
     environment->list[environment->count++] = text;
     return text + length + 1;
 }
@@ -66,12 +62,19 @@ static void set_number(struct environment *environment, const char *name, uint64
     (void)set(environment, name, text);
 }
 
+static void set_each(void *environment, const char *name, const char *value)
+{
+    (void)set(environment, name, value);
+}
+
 static void set_base(const struct environment_facts *facts, struct environment *environment)
 {
     char language[64];
 
+    if (platform_base_environment(set_each, environment))
+        return;
     platform_system_language(language, sizeof language);
-    (void)set(environment, "PATH", ENVIRONMENT_PATH);
+    (void)set(environment, "PATH", platform_search_path());
     (void)set(environment, "LANG", language[0] != '\0' ? language : "C.UTF-8");
     (void)set(environment, "HOME", facts->user->home);
     (void)set(environment, "USER", facts->user->name);
@@ -121,20 +124,33 @@ void environment_tokens(
     const struct listener_set *set = facts->listeners;
 
     for (size_t i = 0; i < set->count; i++)
-        ret_tokens->list[i] = (struct tokens_listener){
+        ret_tokens->list[i] = (struct tokens_listener) {
             .name = set->list[i].config.name,
             .address = set->list[i].bound,
             .fd = facts->pass_sockets ? listener_passed_number(set, i) : -1,
         };
-    ret_tokens->context = (struct tokens_context){
+    ret_tokens->context = (struct tokens_context) {
         .name = facts->config->name,
         .listeners = ret_tokens->list,
         .listener_count = set->count,
     };
 }
 
-static int set_configured(const struct environment_facts *facts, struct environment *environment,
-        struct err *err)
+static bool names_a_socket(const char *value, const struct tokens_context *context)
+{
+    bool uses[CONFIG_LISTENERS_MAX] = { false };
+    struct err err;
+    size_t at;
+
+    (void)tokens_check(value, context, uses, &at, &err);
+    for (size_t i = 0; i < context->listener_count; i++)
+        if (uses[i])
+            return true;
+    return false;
+}
+
+static int set_configured(
+        const struct environment_facts *facts, struct environment *environment, struct err *err)
 {
     struct environment_tokens tokens;
     struct buffer value = { 0 };
@@ -144,7 +160,10 @@ static int set_configured(const struct environment_facts *facts, struct environm
     for (size_t i = 0; result == 0 && i < facts->config->environment_count; i++) {
         const struct config_variable *variable = &facts->config->environment[i];
 
-        if (variable->value == NULL) {
+        /* A health or stop command gets no sockets: what says which number one has is not for it.
+         */
+        if (variable->value == NULL ||
+                (!facts->pass_sockets && names_a_socket(variable->value, &tokens.context))) {
             drop(environment, variable->name);
             continue;
         }
@@ -163,7 +182,7 @@ static int set_configured(const struct environment_facts *facts, struct environm
 static void set_first_listener(
         const struct environment_facts *facts, struct environment *environment)
 {
-    const struct listener *first = &facts->listeners->list[0];
+    const struct listener *first = facts->listeners->list;
     char text[ADDRESS_TEXT_BYTES];
 
     if (facts->listeners->count == 0)
@@ -174,6 +193,25 @@ static void set_first_listener(
     (void)set(environment, "SVCMGR_ADDRESS", text);
     listener_url(first, text, sizeof text);
     (void)set(environment, "SVCMGR_URL", text);
+}
+
+static void set_list(struct environment *environment, const char *name, const struct buffer *value)
+{
+    (void)set(environment, name, buffer_text(value));
+    environment->failed = environment->failed || value->failed;
+}
+
+/* Handles that keep their numbers: "1234:1238", in the order of "listen". */
+static void set_handles(
+        const platform_handle *handles, size_t count, struct environment *environment)
+{
+    struct buffer list = { 0 };
+
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&list, "%s%lld", i > 0 ? ":" : "",
+                (long long)platform_passed_number(handles[i], i));
+    set_list(environment, "SVCMGR_LISTEN_HANDLES", &list);
+    buffer_free(&list);
 }
 
 /* sd_listen_fds(3), and SERVER_STARTER_PORT of Server::Starter: "HOST:PORT=FD;PATH=FD". */
@@ -187,10 +225,14 @@ static void set_passed(const struct environment_facts *facts, struct environment
 
     if (!facts->pass_sockets || count == 0)
         return;
+    if (!platform_passes_descriptors()) {
+        set_handles(handles, count, environment);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         buffer_printf(&list, "%s%s", i > 0 ? ":" : "", names[i]);
     for (size_t i = 0; i < facts->listeners->count; i++) {
-        int number = listener_passed_number(facts->listeners, i);
+        int64_t number = listener_passed_number(facts->listeners, i);
         char text[ADDRESS_TEXT_BYTES];
 
         if (number == -1)
@@ -199,14 +241,14 @@ static void set_passed(const struct environment_facts *facts, struct environment
             address_format_host(&facts->listeners->list[i].bound, text, sizeof text);
         else
             address_format(&facts->listeners->list[i].bound, text, sizeof text);
-        buffer_printf(&starter, "%s%s=%d", starter.length > 0 ? ";" : "", text, number);
+        buffer_printf(
+                &starter, "%s%s=%lld", starter.length > 0 ? ";" : "", text, (long long)number);
     }
     set_number(environment, "LISTEN_FDS", count);
-    (void)set(environment, "LISTEN_FDNAMES", buffer_text(&list));
-    (void)set(environment, "SERVER_STARTER_PORT", buffer_text(&starter));
+    set_list(environment, "LISTEN_FDNAMES", &list);
+    set_list(environment, "SERVER_STARTER_PORT", &starter);
     if (facts->config->listen_pid)
         environment->listen_pid_hole = set(environment, "LISTEN_PID", PLATFORM_PID_HOLE);
-    environment->failed = environment->failed || list.failed || starter.failed;
     buffer_free(&list);
     buffer_free(&starter);
 }
@@ -228,10 +270,22 @@ static void set_own(const struct environment_facts *facts, struct environment *e
     }
 }
 
-int environment_build(const struct environment_facts *facts, struct environment *ret_environment,
-        struct err *err)
+static void make_changes(const struct environment_facts *facts, struct environment *environment)
 {
-    *ret_environment = (struct environment){ 0 };
+    for (size_t i = 0; i < facts->change_count; i++) {
+        const struct environment_change *change = &facts->changes[i];
+
+        if (change->value != NULL)
+            (void)set(environment, change->name, change->value);
+        else
+            drop(environment, change->name);
+    }
+}
+
+int environment_build(
+        const struct environment_facts *facts, struct environment *ret_environment, struct err *err)
+{
+    *ret_environment = (struct environment) { 0 };
     set_base(facts, ret_environment);
     for (size_t i = 0; i < facts->config->environment_file_count; i++)
         if (read_file(facts, &facts->config->environment_files[i], ret_environment, err) == -1)
@@ -239,11 +293,23 @@ int environment_build(const struct environment_facts *facts, struct environment 
     if (set_configured(facts, ret_environment, err) == -1)
         return -1;
     set_own(facts, ret_environment);
+    make_changes(facts, ret_environment);
     return ret_environment->failed ? err_memory(err) : 0;
+}
+
+const char *environment_get(const struct environment *environment, const char *name)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        size_t length = name_length(environment->list[i]);
+
+        if (platform_is_same_variable(environment->list[i], length, name))
+            return environment->list[i] + length + 1;
+    }
+    return NULL;
 }
 
 void environment_free(struct environment *environment)
 {
     arena_free(&environment->arena);
-    *environment = (struct environment){ 0 };
+    *environment = (struct environment) { 0 };
 }

@@ -11,8 +11,6 @@
 #include "platform.h"
 #include "tokens.h"
 
-#define ENVIRONMENT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 struct environment {
     char **list; /* "NAME=VALUE" and a NULL; in arena */
     size_t count;
@@ -21,6 +19,12 @@ struct environment {
     char *watchdog_pid_hole;
     struct arena arena;
     bool failed; /* out of memory */
+};
+
+/* What one command has otherwise. */
+struct environment_change {
+    const char *name;
+    const char *value; /* NULL: unset */
 };
 
 /* What of a generation goes into it. */
@@ -32,8 +36,10 @@ struct environment_facts {
     uint32_t generation;
     const char *instance;
     const char *notify_name; /* "" none */
-    int64_t main_pid;        /* of a helper: the instance's, as SVCMGR_PID; 0: an instance itself */
+    int64_t main_pid;        /* for a helper: the instance's, as SVCMGR_PID; 0: none */
     bool pass_sockets;       /* the LISTEN_* variables */
+    const struct environment_change *changes; /* after everything else */
+    size_t change_count;
 };
 
 /* Returns 0, or -1 with *err (an environment file that cannot be read, a token).  Free it with
@@ -41,6 +47,8 @@ struct environment_facts {
 int environment_build(const struct environment_facts *facts, struct environment *ret_environment,
         struct err *err);
 void environment_free(struct environment *environment);
+/* A variable's value; NULL if it is not set. */
+const char *environment_get(const struct environment *environment, const char *name);
 
 /* The tokens' values for this generation. */
 struct environment_tokens {

@@ -8,7 +8,7 @@
 void health_begin(struct health *health, const struct config *config, int64_t now_ms)
 {
     health_stop(health);
-    *health = (struct health){
+    *health = (struct health) {
         .active = config->health != CONFIG_HEALTH_NONE,
         .next_ms = now_ms + HEALTH_FIRST_PAUSE_MS,
         .pause_ms = HEALTH_FIRST_PAUSE_MS,
@@ -98,8 +98,9 @@ bool health_read_probe(
         bool good = probe->verdict == PROBE_ALIVE;
 
         (void)str_format(ret_text, size, "%s",
-                good ? "accepted" : probe->verdict == PROBE_REFUSED ? "connection refused"
-                                                                    : "not accepted in time");
+                good                                      ? "accepted"
+                        : probe->verdict == PROBE_REFUSED ? "connection refused"
+                                                          : "not accepted in time");
         return good;
     }
     switch (probe->verdict) {
@@ -108,8 +109,9 @@ bool health_read_probe(
         return false;
     case PROBE_PENDING:
     case PROBE_SILENT:
-        (void)str_format(ret_text, size, "no answer from %s in %s; a server that speaks TLS only "
-                                         "needs \"health\": {\"tcp\": true} or a command",
+        (void)str_format(ret_text, size,
+                "no answer from %s in %s; a server that speaks TLS only "
+                "needs \"health\": {\"tcp\": true} or a command",
                 config->health_path, limit);
         return false;
     case PROBE_ALIVE:

@@ -1,8 +1,8 @@
 /* Health checks of one generation: when to ask, what an answer means, when it is too bad.
  *
- * While a generation starts it is asked at 1, 2, 4 ... 250 ms; when it is ready, every interval.  One
- * late answer never kills: 'failures' of them in a row do.  The checks themselves (a probe, or a
- * command) are started by the supervisor, which calls health_result(). */
+ * While a generation starts it is asked at 1, 2, 4 ... 250 ms; when it is ready, every interval.
+ * One late answer never kills: 'failures' of them in a row do.  The checks themselves (a probe, or
+ * a command) are started by the supervisor, which calls health_result(). */
 #ifndef SVCMGR_HEALTH_H
 #define SVCMGR_HEALTH_H
 
@@ -25,6 +25,7 @@ struct health {
     int64_t grace_until_ms; /* start_period: failures before it do not count */
     int64_t failures;       /* in a row */
     bool ever;              /* a check has ended */
+    bool answered;          /* somebody took a probe out of the backlog, whatever it said */
     bool healthy;           /* the last one was good */
     int64_t latency_us;
     int64_t wall_us;

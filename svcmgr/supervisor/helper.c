@@ -1,4 +1,5 @@
-/* Short-lived commands beside an instance: health commands and the stop command.
+/* Short-lived commands beside an instance: health commands, the stop command, what clients run, and
+ * a new svcmgr that proves itself.
  *
  * Each is recorded, with its own session, before it may execute, so that a supervisor that dies
  * leaves nothing running: the next one ends what is recorded. */
@@ -18,19 +19,59 @@ static struct helper *free_helper(struct supervisor *sup)
     return NULL;
 }
 
+static const char *const roles[] = {
+    [HELPER_HEALTH] = "health",
+    [HELPER_STOP] = "stop",
+    [HELPER_CHECK] = "check",
+    [HELPER_EXEC] = HELPER_ROLE_EXEC,
+};
+
 static void record_helpers(struct supervisor *sup)
 {
     sup->record.helper_count = 0;
-    for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++)
-        if (sup->helpers[i].used)
-            sup->record.helpers[sup->record.helper_count++] = sup->helpers[i].process;
+    for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++) {
+        struct record_helper *recorded = &sup->record.helpers[sup->record.helper_count];
+
+        if (!sup->helpers[i].used)
+            continue;
+        recorded->process = sup->helpers[i].process;
+        (void)str_copy(recorded->role, sizeof recorded->role, roles[sup->helpers[i].kind]);
+        sup->record.helper_count++;
+    }
     publish_record(sup);
 }
 
-int helper_start(struct supervisor *sup, enum machine_slot slot, bool is_stop,
-        const struct config_words *command, int64_t timeout_ms, struct err *err)
+int helper_spawn(struct supervisor *sup, enum machine_slot slot, enum helper_kind kind,
+        const struct platform_spawn *spec, int64_t timeout_ms, struct helper **ret_helper,
+        struct err *err)
 {
     struct helper *helper = free_helper(sup);
+    struct platform_child child;
+
+    if (helper == NULL)
+        return err_set(err, ERR_FAILED, 0, "too many commands are running");
+    if (platform_spawn(spec, &child, err) == -1)
+        return -1;
+    *helper = (struct helper) {
+        .used = true,
+        .kind = kind,
+        .process = child.identity,
+        .slot = slot,
+        .deadline_ms =
+                timeout_ms == PLATFORM_NEVER ? PLATFORM_NEVER : platform_now_ms() + timeout_ms,
+    };
+    record_helpers(sup);
+    publish_record_now(sup);
+    helper->failure = platform_watch_failure(child.failure, ROLE_HELPER, helper);
+    (void)platform_spawn_release(&child, err);
+    if (ret_helper != NULL)
+        *ret_helper = helper;
+    return 0;
+}
+
+int helper_start(struct supervisor *sup, enum machine_slot slot, enum helper_kind kind,
+        const struct config_words *command, int64_t timeout_ms, struct err *err)
+{
     struct spawn_request request = {
         .sup = sup,
         .service = sup->instances[slot].service,
@@ -40,33 +81,16 @@ int helper_start(struct supervisor *sup, enum machine_slot slot, bool is_stop,
         .notify_name = "",
         .main_pid = sup->record.generations[slot].process.pid,
     };
-    struct platform_child child;
     struct spawn_plan plan;
-    int result = -1;
+    int result = spawn_prepare(&request, &plan, err);
 
-    if (helper == NULL)
-        return err_set(err, ERR_FAILED, 0, "too many commands are running");
-    if (spawn_prepare(&request, &plan, err) == -1 ||
-            platform_spawn(&plan.spec, &child, err) == -1)
-        goto out;
-    *helper = (struct helper){
-        .used = true,
-        .process = child.identity,
-        .slot = slot,
-        .is_stop = is_stop,
-        .deadline_ms = platform_now_ms() + timeout_ms,
-    };
-    record_helpers(sup);
-    publish_record_now(sup);
-    helper->failure = platform_watch_failure(child.failure, ROLE_HELPER, helper);
-    (void)platform_spawn_release(&child, err);
-    result = 0;
-out:
+    if (result == 0)
+        result = helper_spawn(sup, slot, kind, &plan.spec, timeout_ms, NULL, err);
     spawn_free(&plan);
     return result;
 }
 
-static void kill_helper(struct supervisor *sup, struct helper *helper)
+void helper_kill(struct supervisor *sup, struct helper *helper)
 {
     struct platform_tree tree = {
         .main_pid = helper->process.pid,
@@ -80,11 +104,10 @@ static void kill_helper(struct supervisor *sup, struct helper *helper)
     (void)platform_tree_signal(&tree, "KILL");
 }
 
-static void health_command_ended(struct supervisor *sup, const struct helper *helper,
-        const struct platform_exit *how)
+static void health_command_ended(
+        struct supervisor *sup, const struct helper *helper, const struct platform_exit *how)
 {
-    struct instance *instance = &sup->instances[helper->slot];
-    const struct config *config = &instance->service->config;
+    const struct instance *instance = &sup->instances[helper->slot];
     bool good = how->code == 0 && !helper->killed;
     char text[HEALTH_TEXT_BYTES];
 
@@ -99,8 +122,7 @@ static void health_command_ended(struct supervisor *sup, const struct helper *he
                 platform_signal_name(how->by_signal));
     else
         (void)str_format(text, sizeof text, "health.command exited with code %d", how->code);
-    readiness_take_health(sup, helper->slot,
-            health_result(&instance->health, config, good, text, platform_now_ms()));
+    readiness_checked(sup, helper->slot, good, text);
 }
 
 static void stop_command_ended(struct supervisor *sup, enum machine_slot slot)
@@ -118,9 +140,12 @@ void helper_on_failure_event(const struct platform_event *event)
 {
     struct helper *helper = event->owner;
 
-    if (event->kind == PLATFORM_EVENT_CHILD_FAILED)
+    if (event->kind == PLATFORM_EVENT_CHILD_FAILED) {
+        helper->failure_stage = event->stage;
+        helper->failure_code = event->os_code;
         (void)str_format(helper->failure_text, sizeof helper->failure_text, "%s: %s",
                 platform_stage_name(event->stage), platform_error_text(event->os_code));
+    }
     platform_unwatch(helper->failure);
     helper->failure = NULL;
 }
@@ -130,28 +155,53 @@ bool helper_on_exit(struct supervisor *sup, int64_t pid, const struct platform_e
     for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++) {
         struct helper ended = sup->helpers[i];
 
-        if (!ended.used || ended.process.pid != pid)
+        if (!ended.used || ended.ended || ended.process.pid != pid)
             continue;
-        kill_helper(sup, &ended); /* what it left behind in its session */
+        if (ended.kind == HELPER_EXEC) {
+            /* Its output is read to the end first, also what others of its session print. */
+            sup->helpers[i].ended = true;
+            sup->helpers[i].deadline_ms = PLATFORM_NEVER;
+            platform_reap(pid);
+            exec_ended(sup, &sup->helpers[i], how);
+            return true;
+        }
+        helper_kill(sup, &ended); /* what it left behind in its session */
         ended.killed = sup->helpers[i].killed;
-        sup->helpers[i] = (struct helper){ .used = false };
+        sup->helpers[i] = (struct helper) { .used = false };
         platform_unwatch(ended.failure);
         platform_reap(pid);
         record_helpers(sup);
-        if (ended.is_stop)
-            stop_command_ended(sup, ended.slot);
-        else
+        switch (ended.kind) {
+        case HELPER_HEALTH:
             health_command_ended(sup, &ended, how);
+            break;
+        case HELPER_STOP:
+            stop_command_ended(sup, ended.slot);
+            break;
+        case HELPER_CHECK:
+            upgrade_checked(sup, &ended, how);
+            break;
+        case HELPER_EXEC:
+            break;
+        }
         return true;
     }
     return false;
+}
+
+void helper_forget(struct supervisor *sup, struct helper *helper)
+{
+    helper_kill(sup, helper);
+    platform_unwatch(helper->failure);
+    *helper = (struct helper) { .used = false };
+    record_helpers(sup);
 }
 
 void helper_on_time(struct supervisor *sup, int64_t now_ms)
 {
     for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++)
         if (sup->helpers[i].used && now_ms >= sup->helpers[i].deadline_ms)
-            kill_helper(sup, &sup->helpers[i]);
+            helper_kill(sup, &sup->helpers[i]);
 }
 
 int64_t helper_deadline(const struct supervisor *sup)
@@ -168,5 +218,12 @@ void helper_end_all(struct supervisor *sup, enum machine_slot slot)
 {
     for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++)
         if (sup->helpers[i].used && sup->helpers[i].slot == slot && !sup->helpers[i].killed)
-            kill_helper(sup, &sup->helpers[i]);
+            helper_kill(sup, &sup->helpers[i]);
+}
+
+void helper_end_kind(struct supervisor *sup, enum helper_kind kind)
+{
+    for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++)
+        if (sup->helpers[i].used && sup->helpers[i].kind == kind && !sup->helpers[i].killed)
+            helper_kill(sup, &sup->helpers[i]);
 }

@@ -6,7 +6,9 @@
 
 #include "banned.h"
 
-static int new_instance_id(char ret_id[RECORD_ID_BYTES], struct err *err)
+#define CHILD_FIRST_MS 3
+
+int instance_new_id(char ret_id[RECORD_ID_BYTES], struct err *err)
 {
     unsigned char bytes[(RECORD_ID_BYTES - 1) / 2];
 
@@ -17,7 +19,8 @@ static int new_instance_id(char ret_id[RECORD_ID_BYTES], struct err *err)
     return 0;
 }
 
-static struct record_generation *recorded_of(struct supervisor *sup, const struct instance *instance)
+static struct record_generation *recorded_of(
+        struct supervisor *sup, const struct instance *instance)
 {
     return &sup->record.generations[instance->slot];
 }
@@ -27,8 +30,8 @@ static void notify_key(uint32_t generation, char *ret_key, size_t size)
     (void)str_format(ret_key, size, "notify:%u", generation);
 }
 
-/* The socket for READY=1 and the watchdog; held by the keeper, so that a message that comes while no
- * supervisor lives is not lost. */
+/* The socket for READY=1 and the watchdog; held by the keeper, so that a message that comes while
+ * no supervisor lives is not lost. */
 static int open_notify(struct supervisor *sup, struct instance *instance, uint32_t generation,
         uint32_t uid, struct err *err)
 {
@@ -76,8 +79,25 @@ static int open_output(struct supervisor *sup, uint32_t generation, const struct
     return 0;
 }
 
-/* Everything between the intent and the barrier.  On failure nothing is left but the notify socket,
- * which instance_forget() takes away. */
+void instance_listen_again(struct supervisor *sup, enum machine_slot slot)
+{
+    struct instance *instance = &sup->instances[slot];
+    const char *name = recorded_of(sup, instance)->notify_name;
+    platform_handle handle;
+    struct err err;
+    char key[32];
+
+    if (name[0] == '\0' ||
+            platform_notify_listen_again(
+                    name, runs_as(sup, &instance->service->config), &handle, &err) == -1)
+        return;
+    notify_key(sup->machine.generations[slot].number, key, sizeof key);
+    link_hold(&sup->link, key, handle);
+    instance->notify = platform_watch_notify(handle, ROLE_NOTIFY, instance);
+}
+
+/* Everything before the barrier opens.  On failure nothing is left but the notify socket, which
+ * instance_forget() takes away. */
 static int spawn_child(struct supervisor *sup, struct instance *instance,
         struct platform_child *ret_child, struct err *err)
 {
@@ -90,14 +110,17 @@ static int spawn_child(struct supervisor *sup, struct instance *instance,
         .generation = generation,
         .instance = recorded->instance,
         .notify_name = recorded_of(sup, instance)->notify_name,
+        .is_instance = true,
     };
     platform_handle output = PLATFORM_NO_HANDLE;
     platform_handle error_output = PLATFORM_NO_HANDLE;
     struct spawn_plan plan;
+    bool has_group = false;
     int result = -1;
 
-    if (open_notify(sup, instance, generation, runs_as(sup, &instance->service->config), err) ==
-            -1)
+    if (sup->has_groups || instance->service->config.limits[CONFIG_LIMIT_MEMORY] > 0)
+        has_group = group_make(sup, instance->slot, &request.is_grouped);
+    if (open_notify(sup, instance, generation, runs_as(sup, &instance->service->config), err) == -1)
         return -1;
     if (spawn_prepare(&request, &plan, err) == -1 ||
             open_output(sup, generation, &plan, &output, &error_output, err) == -1)
@@ -107,6 +130,11 @@ static int spawn_child(struct supervisor *sup, struct instance *instance,
     recorded->log_at = output_position(&sup->output);
     listener_release_claims(&instance->service->listeners);
     result = platform_spawn(&plan.spec, ret_child, err);
+    if (result == 0 && has_group) {
+        result = platform_group_enter(generation, ret_child->identity.pid, err);
+        if (result == -1)
+            platform_spawn_abandon(ret_child);
+    }
     if (result == -1)
         output_generation_ended(&sup->output, generation, platform_now_ms());
 out:
@@ -126,7 +154,7 @@ int instance_spawn(struct supervisor *sup, enum machine_slot slot, struct err *e
     struct platform_child child;
 
     sup->instance_numbers[slot] = sup->machine.generations[slot].number;
-    *instance = (struct instance){
+    *instance = (struct instance) {
         .used = true,
         .slot = slot,
         .service = sup->service,
@@ -134,24 +162,30 @@ int instance_spawn(struct supervisor *sup, enum machine_slot slot, struct err *e
         .watchdog_at_ms = PLATFORM_NEVER,
         .owner_look_ms = PLATFORM_NEVER,
     };
-    *recorded = (struct record_generation){ .spawned_wall_us = platform_wall_us(), .log_at = -1 };
-    if (new_instance_id(recorded->instance, err) == -1)
+    *recorded = (struct record_generation) { .spawned_wall_us = platform_wall_us(), .log_at = -1 };
+    listener_restore_queues(&sup->service->listeners);
+    if (instance_new_id(recorded->instance, err) == -1)
         return -1;
-    /* The intent is on disk before there is a process; what ended before is written with it. */
-    publish_record(sup);
-    publish_record_now(sup);
     if (spawn_child(sup, instance, &child, err) == -1)
         return -1;
-    /* First the keeper knows the pid (with lock, sockets and pipes), then the record does: a recorded
-     * process is one whose end the keeper keeps. */
+    /* Keeper and record know the pid before the barrier opens; the keeper first, since the end of
+     * what is recorded is told only by a keeper that knows it.  The record also says how the former
+     * generation ended, whose zombie lies there until now. */
     link_record(&sup->link, child.identity.pid);
-    (void)link_sync(&sup->link);
+    link_flush(&sup->link);
     recorded->process = child.identity;
-    publish_record(sup);
-    publish_record_now(sup);
+    if (publish_record_for_spawn(sup, err) == -1) {
+        platform_spawn_abandon(&child);
+        link_reap(&sup->link, child.identity.pid);
+        recorded->process = (struct identity) { .pid = 0 };
+        output_generation_ended(
+                &sup->output, sup->machine.generations[slot].number, platform_now_ms());
+        return -1;
+    }
     instance->failure = platform_watch_failure(child.failure, ROLE_FAILURE, instance);
     /* If the barrier cannot be opened the child ends at it, which is told like any other end. */
     (void)platform_spawn_release(&child, err);
+    sup->child_first_ms = platform_now_ms() + CHILD_FIRST_MS;
     readiness_begin(sup, slot);
     return 0;
 }
@@ -163,12 +197,16 @@ void instance_on_failure_event(struct supervisor *sup, const struct platform_eve
 
     if (event->kind == PLATFORM_EVENT_CHILD_FAILED) {
         const char *what = event->stage == PLATFORM_STAGE_EXECUTE ? config->command.list[0]
-                           : event->stage == PLATFORM_STAGE_DIRECTORY && config->directory != NULL
-                                   ? config->directory
-                                   : "";
+                : event->stage == PLATFORM_STAGE_DIRECTORY && config->directory != NULL
+                ? config->directory
+                : "";
+        char interpreter[PLATFORM_PATH_BYTES];
+        bool missing = event->stage == PLATFORM_STAGE_EXECUTE &&
+                platform_missing_interpreter(what, interpreter, sizeof interpreter);
 
-        (void)str_format(instance->failure_text, sizeof instance->failure_text, "%s%s%s: %s",
+        (void)str_format(instance->failure_text, sizeof instance->failure_text, "%s%s%s: %s%s%s%s",
                 platform_stage_name(event->stage), what[0] != '\0' ? " " : "", what,
+                missing ? "its interpreter " : "", missing ? interpreter : "", missing ? ": " : "",
                 platform_error_text(event->os_code));
     }
     platform_unwatch(instance->failure);
@@ -183,25 +221,31 @@ void instance_tree(const struct supervisor *sup, enum machine_slot slot,
     enum machine_slot other = slot == MACHINE_CURRENT ? MACHINE_NEXT : MACHINE_CURRENT;
     bool alone = sup->machine.generations[other].phase == MACHINE_PHASE_NONE;
     size_t count = 0;
+    size_t sessions;
 
+    /* A helper that was killed has to be gone with the rest. */
     for (int i = 0; i < SUPERVISOR_HELPERS_MAX; i++)
-        if (sup->helpers[i].used)
+        if (sup->helpers[i].used && !sup->helpers[i].killed)
             except[count++] = sup->helpers[i].process.pid;
+    sessions = count;
     if (!alone && sup->record.generations[other].process.pid > 0)
         except[count++] = sup->record.generations[other].process.pid;
     /* A main process that has ended still lies there as a zombie until that is written down. */
     if (sup->machine.generations[slot].main_ended && recorded->process.pid > 0)
         except[count++] = recorded->process.pid;
-    *ret_tree = (struct platform_tree){
+    *ret_tree = (struct platform_tree) {
         .main_pid = sup->machine.generations[slot].main_ended ? 0 : recorded->process.pid,
         .main_start = recorded->process.start_time,
         .session = recorded->process.pid,
         .whole = alone,
         .scattered = sup->instances[slot].parent == INSTANCE_OF_NOBODY,
-        .keeper_pid = sup->link.keeper.pid,
+        /* What a tree below us leaves comes to us, not to the keeper above. */
+        .keeper_pid = sup->instances[slot].parent == INSTANCE_OF_OURS ? 0 : sup->link.keeper.pid,
         .instance = recorded->instance,
         .except = except,
         .except_count = count,
+        .except_sessions = sessions,
+        .group = sup->has_groups ? sup->instance_numbers[slot] : 0,
     };
 }
 
@@ -228,129 +272,26 @@ bool instance_is_inside(const struct supervisor *sup, int64_t pid)
     return false;
 }
 
-static void signal_main(struct supervisor *sup, enum machine_slot slot, const char *name)
-{
-    const struct identity *process = &sup->record.generations[slot].process;
-    struct err err;
-
-    if (process->pid <= 0 || sup->machine.generations[slot].main_ended)
-        return;
-    if (platform_signal(process, name, &err) == -1)
-        journal_write(&sup->journal,
-                &(struct journal_event){ .event = "warning", .cause = err.text, .by_uid = -1 });
-}
-
-void instance_stop(struct supervisor *sup, enum machine_slot slot)
+void instance_watch(struct supervisor *sup, enum machine_slot slot)
 {
     struct instance *instance = &sup->instances[slot];
-    const struct config *config = &instance->service->config;
-    struct err err;
 
-    health_stop(&instance->health);
-    instance->settled_at_ms = PLATFORM_NEVER;
-    instance->owner_look_ms = PLATFORM_NEVER;
-    if (config->stop_command.count > 0 &&
-            helper_start(sup, slot, true, &config->stop_command, config->stop_timeout_ms, &err) ==
-                    0)
-        return; /* the signal follows when the command has ended */
-    signal_main(sup, slot, config->stop_signal);
-}
-
-/* The main process is gone and others of its tree are not: they are asked the same way. */
-void instance_stop_rest(struct supervisor *sup, enum machine_slot slot)
-{
-    int64_t except[INSTANCE_EXCEPT_MAX];
-    struct platform_tree tree;
-
-    instance_tree(sup, slot, except, &tree);
-    (void)platform_tree_signal(&tree, sup->instances[slot].service->config.stop_signal);
-}
-
-void instance_kill(struct supervisor *sup, enum machine_slot slot)
-{
-    int64_t except[INSTANCE_EXCEPT_MAX];
-    struct platform_tree tree;
-
-    health_stop(&sup->instances[slot].health);
-    helper_end_all(sup, slot);
-    instance_tree(sup, slot, except, &tree);
-    (void)platform_tree_signal(&tree, "KILL");
-}
-
-static void explain_exit(const struct supervisor *sup, enum machine_slot slot,
-        const struct platform_exit *how, char *ret_text, size_t size)
-{
-    const struct machine_generation *life = &sup->machine.generations[slot];
-    const struct instance *instance = &sup->instances[slot];
-    const char *when = life->phase == MACHINE_PHASE_STARTING ? " before it was ready" : "";
-
-    if (instance->failure_text[0] != '\0')
-        (void)str_format(ret_text, size, "%s", instance->failure_text);
-    else if (how->by_signal > 0)
-        (void)str_format(ret_text, size, "ended by SIG%s%s%s", platform_signal_name(how->by_signal),
-                how->core_dumped ? " (core dumped)" : "", when);
-    else if (how->code >= 0)
-        (void)str_format(ret_text, size, "exited with code %d%s", how->code, when);
-    else
-        (void)str_format(ret_text, size, "ended, its exit status is unknown%s", when);
-}
-
-static bool is_prevented(const struct config *config, int code)
-{
-    for (size_t i = 0; i < config->restart_prevent_count; i++)
-        if (config->restart_prevent_on[i] == code)
-            return true;
-    return false;
-}
-
-void instance_ended(struct supervisor *sup, enum machine_slot slot, const struct platform_exit *how)
-{
-    struct instance *instance = &sup->instances[slot];
-    struct record_exit *last = &sup->record.last_exit;
-    bool started = instance->failure_text[0] == '\0';
-    int code = how->by_signal > 0 ? 128 + how->by_signal : how->code;
-
-    if (sup->machine.generations[slot].main_ended)
-        return;
-    *last = (struct record_exit){
-        .known = true,
-        .code = started && how->by_signal <= 0 ? how->code : -1,
-        .by_signal = how->by_signal > 0 ? how->by_signal : 0,
-        .wall_us = platform_wall_us(),
-        .generation = sup->machine.generations[slot].number,
-    };
-    explain_exit(sup, slot, how, last->reason, sizeof last->reason);
-    if (instance->parent != INSTANCE_OF_NOBODY && sup->reap_count < SUPERVISOR_REAP_MAX)
-        sup->reap[sup->reap_count++] = sup->record.generations[slot].process.pid;
-    health_stop(&instance->health);
-    supervisor_cause(sup, "%s", last->reason);
-    journal_write(&sup->journal,
-            &(struct journal_event){ .event = "exit",
-                    .pid = sup->record.generations[slot].process.pid,
-                    .generation = last->generation,
-                    .cause = last->reason,
-                    .by_uid = -1 });
-    publish_record(sup);
-    supervisor_feed(sup,
-            (struct machine_event){ .kind = MACHINE_EVENT_MAIN_ENDED,
-                    .slot = slot,
-                    .code = code,
-                    .clean = started && how->code == 0,
-                    .prevented = is_prevented(&instance->service->config, code) });
+    platform_unwatch(instance->watch);
+    instance->watch =
+            platform_watch_process(&sup->record.generations[slot].process, ROLE_PROCESS, instance);
+    instance->looked_at = instance->watch == NULL;
 }
 
 void instance_set_main(
         struct supervisor *sup, enum machine_slot slot, const struct identity *identity)
 {
-    struct instance *instance = &sup->instances[slot];
     struct record_generation *recorded = &sup->record.generations[slot];
 
     link_record(&sup->link, identity->pid);
     link_reap(&sup->link, recorded->process.pid);
     recorded->process = *identity;
     /* It may be somebody else's child for now, whose end is not told to us. */
-    platform_unwatch(instance->watch);
-    instance->watch = platform_watch_process(identity, ROLE_PROCESS, instance);
+    instance_watch(sup, slot);
     publish_record(sup);
 }
 
@@ -374,9 +315,11 @@ void instance_forget(struct supervisor *sup, enum machine_slot slot)
         platform_notify_remove(recorded_of(sup, instance)->notify_name);
     }
     output_generation_ended(&sup->output, sup->instance_numbers[slot], platform_now_ms());
-    *instance = (struct instance){ .slot = slot };
-    sup->record.generations[slot] = (struct record_generation){ .log_at = -1 };
-    supervisor_release_service(sup, service);
+    if (sup->has_groups)
+        platform_group_remove(sup->instance_numbers[slot]);
+    *instance = (struct instance) { .slot = slot };
+    sup->record.generations[slot] = (struct record_generation) { .log_at = -1 };
+    claim_release_service(sup, service);
 }
 
 /* What was next is current now; whoever owns a source of it is told its new place. */
@@ -387,7 +330,7 @@ void instance_promote(struct supervisor *sup)
 
     *current = *next;
     current->slot = MACHINE_CURRENT;
-    *next = (struct instance){ .slot = MACHINE_NEXT };
+    *next = (struct instance) { .slot = MACHINE_NEXT };
     platform_set_owner(current->failure, current);
     platform_set_owner(current->notify, current);
     platform_set_owner(current->watch, current);
@@ -397,7 +340,7 @@ void instance_promote(struct supervisor *sup)
         if (sup->helpers[i].used && sup->helpers[i].slot == MACHINE_NEXT)
             sup->helpers[i].slot = MACHINE_CURRENT;
     sup->record.generations[MACHINE_CURRENT] = sup->record.generations[MACHINE_NEXT];
-    sup->record.generations[MACHINE_NEXT] = (struct record_generation){ .log_at = -1 };
+    sup->record.generations[MACHINE_NEXT] = (struct record_generation) { .log_at = -1 };
     sup->instance_numbers[MACHINE_CURRENT] = sup->instance_numbers[MACHINE_NEXT];
     publish_record(sup);
 }

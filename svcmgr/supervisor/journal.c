@@ -7,10 +7,10 @@
 
 #include "banned.h"
 
-void journal_init(struct journal *journal, const char *directory, const char *name,
-        bool to_terminal)
+void journal_init(
+        struct journal *journal, const char *directory, const char *name, bool to_terminal)
 {
-    *journal = (struct journal){
+    *journal = (struct journal) {
         .directory = directory,
         .name = name,
         .file = PLATFORM_NO_HANDLE,
@@ -46,15 +46,33 @@ static void rotate(struct journal *journal)
         return;
     platform_close(journal->file);
     journal->file = PLATFORM_NO_HANDLE;
+    journal->turns++;
     journal_open(journal);
 }
 
-static void write_line(struct journal *journal, const struct journal_event *event)
+static void add_asker(struct json_writer *writer, const struct journal_asker *asker)
 {
-    struct buffer line = { 0 };
-    struct json_writer writer = { .out = &line };
+    if (asker == NULL) {
+        json_write_null(writer, "by");
+        return;
+    }
+    json_write_object(writer, "by");
+    json_write_int(writer, "uid", asker->uid);
+    json_write_string(writer, "user", asker->user[0] != '\0' ? asker->user : NULL);
+    if (asker->pid > 0)
+        json_write_int(writer, "pid", asker->pid);
+    else
+        json_write_null(writer, "pid");
+    json_write_string(writer, "command", asker->command[0] != '\0' ? asker->command : NULL);
+    json_write_string(writer, "launcher", asker->launcher[0] != '\0' ? asker->launcher : NULL);
+    json_write_object_end(writer);
+}
+
+static void add_line(struct journal *journal, const struct journal_event *event)
+{
+    struct buffer *line = &journal->pending;
+    struct json_writer writer = { .out = line };
     char time[STAMP_TIME_BYTES];
-    struct err err;
 
     stamp_time_ms(platform_wall_us(), time, sizeof time);
     json_write_object(&writer, NULL);
@@ -72,20 +90,22 @@ static void write_line(struct journal *journal, const struct journal_event *even
     else
         json_write_null(&writer, "generation");
     json_write_string(&writer, "cause", event->cause);
-    if (event->by_uid >= 0) {
-        json_write_object(&writer, "by");
-        json_write_int(&writer, "uid", event->by_uid);
-        json_write_int(&writer, "pid", event->by_pid);
-        json_write_object_end(&writer);
-    } else {
-        json_write_null(&writer, "by");
-    }
+    add_asker(&writer, event->by);
     json_write_object_end(&writer);
-    buffer_puts(&line, "\n");
-    /* A line that cannot be written is dropped: history must not stop the service. */
-    if (!line.failed && platform_write(journal->file, line.data, line.length, &err) == 0)
-        journal->size += (int64_t)line.length;
-    buffer_free(&line);
+    buffer_puts(line, "\n");
+}
+
+/* Levels of syslog(3): what people should look at is a warning. */
+static const char *level_of(const struct journal_event *event)
+{
+    static const char *const bad[] = { "warning", "keeper", "leftovers", "backoff", "failed",
+        "unhealthy" };
+    const char *word = event->to != NULL ? event->to : event->event;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (strcmp(word, bad[i]) == 0)
+            return "<4>";
+    return "<6>";
 }
 
 static void tell_terminal(const struct journal *journal, const struct journal_event *event)
@@ -93,7 +113,8 @@ static void tell_terminal(const struct journal *journal, const struct journal_ev
     char line[1024];
     struct err err;
 
-    (void)str_format(line, sizeof line, "svcmgr: %s: %s%s%s\n", journal->name,
+    (void)str_format(line, sizeof line, "%ssvcmgr: %s: %s%s%s\n",
+            journal->with_levels ? level_of(event) : "", journal->name,
             event->to != NULL ? event->to : event->event,
             event->cause != NULL && event->cause[0] != '\0' ? ": " : "",
             event->cause != NULL ? event->cause : "");
@@ -104,10 +125,23 @@ void journal_write(struct journal *journal, const struct journal_event *event)
 {
     if (journal->to_terminal)
         tell_terminal(journal, event);
-    if (journal->file == PLATFORM_NO_HANDLE)
+    if (journal->file != PLATFORM_NO_HANDLE)
+        add_line(journal, event);
+}
+
+void journal_flush(struct journal *journal)
+{
+    struct err err;
+
+    if (journal->pending.length == 0)
         return;
+    journal->changes++;
     if (journal->size >= JOURNAL_MAX_BYTES)
         rotate(journal);
-    if (journal->file != PLATFORM_NO_HANDLE)
-        write_line(journal, event);
+    /* What cannot be written is dropped: history must not stop the service. */
+    if (journal->file != PLATFORM_NO_HANDLE && !journal->pending.failed &&
+            platform_write(journal->file, journal->pending.data, journal->pending.length, &err) ==
+                    0)
+        journal->size += (int64_t)journal->pending.length;
+    buffer_free(&journal->pending);
 }

@@ -1,10 +1,11 @@
 /* What the methods of the control channel do. */
 #include "methods.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "config_diff.h"
+#include "log_calls.h"
 #include "signal_name.h"
 #include "spawn.h"
 #include "stamp.h"
@@ -14,145 +15,45 @@
 
 #include "banned.h"
 
-/* One request that is being answered. */
-struct call {
-    struct supervisor *sup;
-    struct client *client;
-    const struct protocol_request *request;
-};
-
-/* ---- Answers ------------------------------------------------------------------------------------- */
-
-static void send(struct client *client, struct buffer *message)
-{
-    client->answered = true;
-    control_send(client, message);
-    buffer_free(message);
-}
-
-static void answer_error(const struct call *call, int code, const char *text)
-{
-    struct buffer message = { 0 };
-
-    if (call->request->id.json[0] == '\0')
-        return; /* a notification is never answered */
-    protocol_answer_error(&message, &call->request->id, code, text, NULL);
-    send(call->client, &message);
-}
-
-static void answer_failure(struct client *client, const struct protocol_id *id, int code,
-        const struct err *err, const struct supervisor *sup)
-{
-    struct buffer message = { 0 };
-    struct json_writer writer;
-    char log[PLATFORM_PATH_BYTES];
-
-    (void)str_format(log, sizeof log, "%s/log", sup->options.state_directory);
-    protocol_answer_begin(&writer, &message, id);
-    json_write_object(&writer, "error");
-    json_write_int(&writer, "code", code);
-    json_write_string(&writer, "message", err->text);
-    json_write_object(&writer, "data");
-    json_write_int(&writer, "exit", err->kind);
-    json_write_string(&writer, "log", sup->output.captured ? log : NULL);
-    json_write_int(&writer, "log_at", sup->failure_log_at);
-    json_write_object_end(&writer);
-    json_write_object_end(&writer);
-    protocol_answer_end(&writer);
-    send(client, &message);
-}
-
-static void fail(const struct call *call, const struct err *err)
-{
-    answer_failure(call->client, &call->request->id, PROTOCOL_FAILED, err, call->sup);
-}
-
-static void answer_status(struct supervisor *sup, struct client *client,
-        const struct protocol_id *id, bool already, uint32_t former_generation)
-{
-    struct buffer message = { 0 };
-    struct json_writer writer;
-
-    protocol_answer_begin(&writer, &message, id);
-    json_write_object(&writer, "result");
-    json_write_bool(&writer, "already", already);
-    if (former_generation > 0)
-        json_write_int(&writer, "former_generation", former_generation);
-    else
-        json_write_null(&writer, "former_generation");
-    json_write_bool(&writer, "output_lost", sup->output_lost);
-    publish_status(sup, &writer, "status");
-    json_write_object_end(&writer);
-    protocol_answer_end(&writer);
-    send(client, &message);
-}
-
-static void answer_empty(struct client *client, const struct protocol_id *id, bool accepted)
-{
-    struct buffer message = { 0 };
-    struct json_writer writer;
-
-    protocol_answer_begin(&writer, &message, id);
-    json_write_object(&writer, "result");
-    if (accepted)
-        json_write_bool(&writer, "accepted", true);
-    json_write_object_end(&writer);
-    protocol_answer_end(&writer);
-    send(client, &message);
-}
-
-static void answer_one(
-        struct supervisor *sup, struct client *client, struct client_pending *pending, bool ok)
-{
-    enum client_wait wait = pending->wait;
-
-    pending->wait = CLIENT_WAIT_NONE;
-    if (!ok)
-        answer_failure(client, &pending->id, PROTOCOL_FAILED, &sup->failure, sup);
-    else if (wait == CLIENT_WAIT_STOP)
-        answer_empty(client, &pending->id, false);
-    else
-        answer_status(sup, client, &pending->id, false, pending->generation);
-}
-
-void methods_answer(struct supervisor *sup, enum client_wait wait, bool ok)
-{
-    if (!ok && sup->failure.text[0] == '\0')
-        err_set(&sup->failure, ERR_FAILED, 0, "%s",
-                wait == CLIENT_WAIT_STOP ? "a process could not be ended"
-                : sup->machine.want_down ? "it was asked to stop meanwhile"
-                : sup->record.last_exit.known ? sup->record.last_exit.reason
-                                              : "it did not become ready");
-    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        for (int j = 0; sup->control.clients[i] != NULL && j < CONTROL_WAITS_MAX; j++)
-            if (sup->control.clients[i]->pending[j].wait == wait)
-                answer_one(sup, sup->control.clients[i], &sup->control.clients[i]->pending[j], ok);
-}
-
-void methods_tell_progress(struct supervisor *sup)
-{
-    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        struct client *client = sup->control.clients[i];
-        struct buffer message = { 0 };
-        struct json_writer writer;
-
-        if (client == NULL || !client->wants_progress)
-            continue;
-        protocol_request_begin(&writer, &message, 0, "progress");
-        json_write_object(&writer, "params");
-        publish_status(sup, &writer, "status");
-        json_write_object_end(&writer);
-        protocol_request_end(&writer);
-        control_send(client, &message);
-        buffer_free(&message);
-    }
-}
-
-/* ---- Parameters ------------------------------------------------------------------------------------ */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 static bool flag(const struct call *call, const char *name)
 {
     return cJSON_IsTrue(json_member(call->request->params, name));
+}
+
+/* A parameter of the wrong type is refused, not taken for a missing one.  False when the call is
+ * answered. */
+static bool parameters_are_right(const struct call *call)
+{
+    static const struct {
+        const char *name;
+        double max; /* of a whole number from 1; 0: a flag */
+        const char *what;
+    } rows[] = {
+        { "caller_pid", 2147483647, "caller_pid must be a pid" },
+        { "expect_pid", 2147483647, "expect_pid must be a pid" },
+        { "keep_standby", 0, "keep_standby must be true or false" },
+        { "keeper_pid", 2147483647, "keeper_pid must be a pid" },
+        { "former_generation", UINT32_MAX, "former_generation must be a generation's number" },
+        { "former_supervisor", 2147483647, "former_supervisor must be a pid" },
+        { "now", 0, "now must be true or false" },
+        { "progress", 0, "progress must be true or false" },
+        { "supervisor_pid", 2147483647, "supervisor_pid must be a pid" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const cJSON *item = json_member(call->request->params, rows[i].name);
+        double value;
+
+        if (item == NULL || cJSON_IsNull(item) ||
+                (rows[i].max > 0 ? json_whole_number(item, 1, rows[i].max, &value)
+                                 : cJSON_IsBool(item)))
+            continue;
+        answer_error(call, PROTOCOL_INVALID_PARAMS, rows[i].what);
+        return false;
+    }
+    return true;
 }
 
 static double number(const struct call *call, const char *name)
@@ -169,54 +70,49 @@ static bool pid_is_expected(const struct call *call)
     const struct supervisor *sup = call->sup;
     const struct machine_generation *life = &sup->machine.generations[MACHINE_CURRENT];
     int64_t pid = sup->record.generations[MACHINE_CURRENT].process.pid;
-    const cJSON *item = json_member(call->request->params, "expect_pid");
-    double expected;
+    double expected = number(call, "expect_pid");
     struct err err;
 
-    if (item == NULL || cJSON_IsNull(item))
+    if (expected == 0)
         return true;
-    if (!json_whole_number(item, 1, 2147483647, &expected)) {
-        answer_error(call, PROTOCOL_INVALID_PARAMS, "expect_pid must be a pid");
-        return false;
-    }
     if (life->phase != MACHINE_PHASE_NONE && !life->main_ended && pid == (int64_t)expected)
         return true;
     if (life->phase == MACHINE_PHASE_NONE || pid <= 0)
-        err_set(&err, ERR_OTHER_PID, 0, "pid %.0f was expected and no instance runs; nothing was done",
-                expected);
+        err_set(&err, ERR_OTHER_PID, 0,
+                "pid %.0f was expected and no instance runs; nothing was done", expected);
     else
         err_set(&err, ERR_OTHER_PID, 0,
                 "pid %.0f was expected and the instance is pid %lld; nothing was done", expected,
                 (long long)pid);
-    fail(call, &err);
+    answer_fail(call, &err);
     return false;
 }
 
 static void note_asker(const struct call *call, const char *what)
 {
-    call->sup->asked_by = call->client->peer;
+    publish_note_asker(call->sup, &call->client->peer);
     supervisor_cause(call->sup, "%s", what);
     call->client->wants_progress = flag(call, "progress");
 }
 
-static bool wait_for(const struct call *call, enum client_wait wait)
+/* Stops that were asked for before are over: the next one is a first one again. */
+static void want_up(struct supervisor *sup)
 {
-    uint32_t generation = wait == CLIENT_WAIT_RESTART ? call->sup->machine.last_number : 0;
-
-    if (control_wait(call->client, wait, &call->request->id, generation))
-        return true;
-    answer_error(call, PROTOCOL_OVERLOADED, "too many requests wait on this connection");
-    return false;
+    sup->stops_asked = 0;
+    link_up(&sup->link);
 }
 
-/* Somebody inside the instance's own tree cannot wait for its own end. */
+/* Somebody inside the instance's own tree cannot wait for its own end.  Who it is the caller says
+ * where the system does not. */
 static bool is_from_inside(const struct call *call)
 {
-    return call->client->peer.pid > 0 && !call->client->is_first &&
-           instance_is_inside(call->sup, call->client->peer.pid);
+    int64_t pid = call->client->peer.pid > 0 ? call->client->peer.pid
+                                             : (int64_t)number(call, "caller_pid");
+
+    return pid > 0 && !call->client->is_first && instance_is_inside(call->sup, pid);
 }
 
-/* ---- Methods ---------------------------------------------------------------------------------------- */
+/* ---- Methods --------------------------------------------------------------------------------- */
 
 static void call_hello(const struct call *call)
 {
@@ -250,7 +146,7 @@ static void call_hello(const struct call *call)
     json_write_string(&writer, "state", machine_state_name(machine_state(&sup->machine)));
     json_write_object_end(&writer);
     protocol_answer_end(&writer);
-    send(call->client, &message);
+    answer_send(call->client, &call->request->id, &message);
 }
 
 static void call_status(const struct call *call)
@@ -261,7 +157,7 @@ static void call_status(const struct call *call)
     protocol_answer_begin(&writer, &message, &call->request->id);
     publish_status(call->sup, &writer, "result");
     protocol_answer_end(&writer);
-    send(call->client, &message);
+    answer_send(call->client, &call->request->id, &message);
 }
 
 static void call_start(const struct call *call)
@@ -269,17 +165,17 @@ static void call_start(const struct call *call)
     struct supervisor *sup = call->sup;
     enum machine_state state = machine_state(&sup->machine);
 
-    if (state == MACHINE_STANDBY || ((state == MACHINE_READY || state == MACHINE_UNHEALTHY) &&
-                                            !sup->machine.want_down)) {
+    if (state == MACHINE_STANDBY ||
+            ((state == MACHINE_READY || state == MACHINE_UNHEALTHY) && !sup->machine.want_down)) {
         answer_status(sup, call->client, &call->request->id, true, 0);
         return;
     }
     note_asker(call, "asked to start");
-    if (!wait_for(call, CLIENT_WAIT_START))
+    if (!answer_later(call, CLIENT_WAIT_START))
         return;
-    sup->stops_asked = 0;
-    supervisor_feed(sup, (struct machine_event){ .kind = MACHINE_EVENT_ASK_START });
-    methods_tell_progress(sup);
+    want_up(sup);
+    supervisor_feed(sup, (struct machine_event) { .kind = MACHINE_EVENT_ASK_START });
+    answer_progress(sup);
 }
 
 static void call_stop(const struct call *call)
@@ -292,10 +188,13 @@ static void call_stop(const struct call *call)
     sup->failure.text[0] = '\0';
     if (is_from_inside(call))
         answer_empty(call->client, &call->request->id, true);
-    else if (!wait_for(call, CLIENT_WAIT_STOP))
+    else if (!answer_later(call, CLIENT_WAIT_STOP))
         return;
-    supervisor_feed(sup, (struct machine_event){
-            .kind = flag(call, "now") ? MACHINE_EVENT_ASK_KILL : MACHINE_EVENT_ASK_STOP });
+    sup->had_to_kill = false;
+    sup->had_to_search = false;
+    if (!flag(call, "keep_standby"))
+        standby_end_others(sup);
+    supervisor_stop(sup, flag(call, "now"));
 }
 
 /* A command that lost its connection asks again: what it asked for may have happened meanwhile. */
@@ -307,7 +206,8 @@ static bool restart_is_known(const struct call *call)
 
     if (former == 0 || sup->machine.restart_asked || sup->next_service != NULL)
         return false;
-    if (sup->machine.last_number > former && (state == MACHINE_READY || state == MACHINE_REPLACING)) {
+    if (sup->machine.last_number > former &&
+            (state == MACHINE_READY || state == MACHINE_REPLACING)) {
         answer_status(sup, call->client, &call->request->id, false, former);
         return true;
     }
@@ -323,15 +223,10 @@ static void call_restart(const struct call *call)
     if (!pid_is_expected(call) || restart_is_known(call))
         return;
     if (!sup->machine.restart_asked && sup->next_service == NULL) {
-        if (service_load(sup->options.name, sup->options.config_path, &service, NULL, &err) == -1) {
-            err_append(&err, "; the running instance goes on; see svcmgr check %s",
-                    sup->options.name);
-            fail(call, &err);
-            return;
-        }
-        if (spawn_check_scope(&service->config, sup->options.system_scope, &err) == -1) {
-            service_free(service);
-            fail(call, &err);
+        if (supervisor_load_service(sup, sup->options.config_path, &service, NULL, &err) == -1) {
+            err_append(
+                    &err, "; the running instance goes on; see svcmgr check %s", sup->options.name);
+            answer_fail(call, &err);
             return;
         }
     } else {
@@ -340,33 +235,43 @@ static void call_restart(const struct call *call)
     note_asker(call, "asked to restart");
     if (is_from_inside(call))
         answer_empty(call->client, &call->request->id, true);
-    else if (!wait_for(call, CLIENT_WAIT_RESTART)) {
+    else if (!answer_later(call, CLIENT_WAIT_RESTART)) {
         service_free(service);
         return;
     }
-    sup->failure.text[0] = '\0';
-    sup->stops_asked = 0;
+    if (machine_state(&sup->machine) != MACHINE_STANDBY) /* there it says who serves */
+        sup->failure.text[0] = '\0';
+    want_up(sup);
+    (void)publish_asker(sup); /* now, while the old generation serves: then nothing may take time */
     if (service != NULL)
-        supervisor_restart(sup, service);
-    methods_tell_progress(sup);
+        change_begin(sup, service);
+    answer_progress(sup);
 }
 
-static int reload(struct supervisor *sup, struct config_diff *ret_diff, struct err *err)
+static int apply_file(struct supervisor *sup, struct config_diff *ret_diff, struct err *err)
 {
     struct service *newer;
 
-    if (service_load(sup->options.name, sup->options.config_path, &newer, NULL, err) == -1 ||
-            sup->service == NULL)
+    if (supervisor_load_service(sup, sup->options.config_path, &newer, NULL, err) == -1)
         return -1;
     config_diff(&sup->service->config, &newer->config, ret_diff);
     sup->needs_restart = ret_diff->restart_count > 0;
     service_apply_live(sup->service, newer);
     output_configure(&sup->output, &sup->service->config);
     journal_write(&sup->journal,
-            &(struct journal_event){ .event = "reload",
-                    .cause = sup->needs_restart ? "a part of it needs a restart" : "applied",
-                    .by_uid = -1 });
+            &(struct journal_event) { .event = "reload",
+                    .cause = sup->needs_restart ? "a part of it needs a restart" : "applied" });
     return 0;
+}
+
+static int reload(struct supervisor *sup, struct config_diff *ret_diff, struct err *err)
+{
+    int result;
+
+    news_reload_begins(sup);
+    result = apply_file(sup, ret_diff, err);
+    news_reload_ends(sup);
+    return result;
 }
 
 void methods_reload(struct supervisor *sup)
@@ -375,8 +280,8 @@ void methods_reload(struct supervisor *sup)
     struct err err;
 
     if (sup->service != NULL && reload(sup, &diff, &err) == -1)
-        journal_write(&sup->journal,
-                &(struct journal_event){ .event = "reload", .cause = err.text, .by_uid = -1 });
+        journal_write(
+                &sup->journal, &(struct journal_event) { .event = "reload", .cause = err.text });
 }
 
 static void write_keys(
@@ -397,7 +302,7 @@ static void call_reload(const struct call *call)
 
     if (reload(call->sup, &diff, &err) == -1) {
         err_append(&err, "; nothing was changed");
-        fail(call, &err);
+        answer_fail(call, &err);
         return;
     }
     protocol_answer_begin(&writer, &message, &call->request->id);
@@ -406,7 +311,7 @@ static void call_reload(const struct call *call)
     write_keys(&writer, "needs_restart", diff.restart, diff.restart_count);
     json_write_object_end(&writer);
     protocol_answer_end(&writer);
-    send(call->client, &message);
+    answer_send(call->client, &call->request->id, &message);
 }
 
 static void call_signal(const struct call *call)
@@ -418,18 +323,29 @@ static void call_signal(const struct call *call)
     struct err err;
 
     if (name == NULL) {
-        answer_error(call, PROTOCOL_INVALID_PARAMS, "signal must be the name of a signal, as in HUP");
+        answer_error(
+                call, PROTOCOL_INVALID_PARAMS, "signal must be the name of a signal, as in HUP");
         return;
     }
     if (process->pid <= 0 || sup->machine.generations[MACHINE_CURRENT].main_ended) {
         err_set(&err, ERR_NOT_RUNNING, 0, "no instance runs");
-        fail(call, &err);
+        answer_fail(call, &err);
         return;
     }
     if (platform_signal(process, name, &err) == -1)
-        fail(call, &err);
+        answer_fail(call, &err);
     else
         answer_empty(call->client, &call->request->id, false);
+}
+
+static void call_standby(const struct call *call)
+{
+    if (standby_register(call->sup, call->client, call->request->params)) {
+        call_hello(call);
+        return;
+    }
+    answer_error(call, PROTOCOL_OVERLOADED, "too many supervisors stand in line");
+    call->client->closing = true;
 }
 
 static void call_initialize(const struct call *call)
@@ -439,8 +355,7 @@ static void call_initialize(const struct call *call)
 
 static void call_nothing(const struct call *call)
 {
-    if (call->request->id.json[0] != '\0')
-        answer_empty(call->client, &call->request->id, false);
+    answer_empty(call->client, &call->request->id, false);
 }
 
 static const struct {
@@ -454,9 +369,26 @@ static const struct {
     { "restart", call_restart },
     { "reload", call_reload },
     { "signal", call_signal },
+    { "standby", call_standby },
+    { "upgrade", upgrade_call },
+    { "command/exec", exec_call },
+    { "command/exec/write", exec_write_call },
+    { "command/exec/resize", exec_resize_call },
+    { "command/exec/terminate", exec_terminate_call },
+    { "logs/read", log_calls_read },
+    { "logs/follow", log_calls_follow },
+    { "events/follow", log_calls_follow_events },
     { "initialize", call_initialize },
     { "initialized", call_nothing },
 };
+
+/* Whether a supervisor that is about to end has seen to it that nothing of the service is left: its
+ * guard had cleared what there was before it refused, or its instance has ended. */
+static bool has_stopped(const struct supervisor *sup)
+{
+    return sup->exit_code == 0 || sup->guarded_once ||
+            sup->guard.facts.leftovers == DECISION_LEFTOVERS_NONE;
+}
 
 /* A supervisor that is about to end answers with why, and no method does anything any more. */
 static void answer_at_the_end(const struct call *call)
@@ -468,12 +400,12 @@ static void answer_at_the_end(const struct call *call)
 
         err_set(&held, ERR_DUPLICATE, 0, "another supervisor holds the lock");
         answer_failure(call->client, &call->request->id, METHODS_LOCK_IS_HELD, &held, sup);
-    } else if (strcmp(call->request->method, "stop") == 0 && sup->exit_code == 0) {
+    } else if (strcmp(call->request->method, "stop") == 0 && has_stopped(sup)) {
         answer_empty(call->client, &call->request->id, false);
     } else {
         if (sup->failure.text[0] == '\0')
             err_set(&sup->failure, ERR_NOT_RUNNING, 0, "the supervisor is about to end");
-        fail(call, &sup->failure);
+        answer_fail(call, &sup->failure);
     }
 }
 
@@ -485,7 +417,8 @@ static void run_call(const struct call *call)
     }
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         if (strcmp(methods[i].name, call->request->method) == 0) {
-            methods[i].call(call);
+            if (parameters_are_right(call))
+                methods[i].call(call);
             return;
         }
     }
@@ -508,7 +441,9 @@ void methods_line(struct supervisor *sup, struct client *client, const char *lin
         struct buffer message = { 0 };
 
         protocol_answer_error(&message, &request.id, code, err.text, NULL);
-        send(client, &message);
+        client->answered = true;
+        control_send(client, &message);
+        buffer_free(&message);
         return;
     }
     run_call(&call);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "drain.h"
 #include "link.h"
+#include "log.h"
 #include "platform.h"
 #include "stamp.h"
 
@@ -29,29 +30,24 @@ struct output_stream {
 };
 
 struct output {
-    const char *state_directory; /* <state-dir>/NAME; the log is in log/ below; borrowed */
-    platform_handle log;                 /* none: not open */
-    platform_handle copy;                /* a terminal that sees it too; none */
-    int64_t size;
-    int64_t max_bytes;
-    int64_t keep;
+    struct log log;
+    platform_handle copy; /* a terminal that sees it too; none */
     bool timestamps;
     bool separate;
     bool captured; /* false: the instances write where we do */
     struct output_stream streams[OUTPUT_STREAMS_MAX];
     struct output_stream *last; /* whose bytes the log ends with */
-    int64_t lost_bytes;
-    char error[160]; /* why the log cannot be written; "" while it can */
     struct link *link;
 };
 
-/* Sets it up; nothing is created before the first output_add(). */
-void output_init(struct output *output, const char *state_directory, const struct config *config,
-        struct link *link);
+/* Sets it up; nothing is created before the first output_add().  It is of use when it has been
+ * configured. */
+void output_init(struct output *output, const char *state_directory, struct link *link);
 /* Takes over what a new configuration says and what can change live. */
 void output_configure(struct output *output, const struct config *config);
 
-/* Opens the log; its failure is kept for the status and is no failure of the service. */
+/* Opens the log, after all streams of a former supervisor have been resumed; its failure is kept
+ * for the status and is no failure of the service. */
 void output_open(struct output *output);
 
 /* Makes the pipes of a generation, hands their read ends to the keeper and begins to read.  The

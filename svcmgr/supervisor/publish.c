@@ -1,12 +1,12 @@
-/* Telling the world: the record on disk, the status document, launcher, history. */
+/* Telling the world: the record on disk, and what changes, to launcher, history and clients. */
 #include <string.h>
 
-#include "status.h"
 #include "str.h"
 #include "supervisor.h"
-#include "version.h"
 
 #include "banned.h"
+
+#define RECORD_USUAL_BYTES 2000 /* room that is taken at once instead of step by step */
 
 void publish_record(struct supervisor *sup)
 {
@@ -22,37 +22,72 @@ static void fill_record(struct supervisor *sup)
     record->keeper = sup->link.keeper;
     record->listener_count = set->count;
     for (size_t i = 0; i < set->count; i++)
-        record->listeners[i] = (struct record_listener){
+        record->listeners[i] = (struct record_listener) {
             .requested = set->list[i].config.address,
             .bound = set->list[i].bound,
             .held = set->list[i].handle != PLATFORM_NO_HANDLE,
+            .file_id = set->list[i].file_id,
         };
 }
 
-static void write_record(struct supervisor *sup)
+static int open_record(struct supervisor *sup, struct err *err)
 {
-    struct buffer text = { 0 };
     char path[PLATFORM_PATH_BYTES];
-    struct err err;
+
+    if (sup->record_file != PLATFORM_NO_HANDLE)
+        return 0;
+    (void)str_format(path, sizeof path, "%s/record", sup->options.state_directory);
+    /* What is there could not be read: it must not be taken for newer than what is written now. */
+    if (sup->record_number == 0 && platform_remove_file(path, err) == -1)
+        return -1;
+    if (platform_open_state(path, &sup->record_file, err) == 0)
+        return 0;
+    sup->record_file = PLATFORM_NO_HANDLE;
+    return -1;
+}
+
+static int write_record(struct supervisor *sup, struct err *err)
+{
+    struct buffer *text = &sup->record_text; /* kept: a spawn waits for this */
 
     fill_record(sup);
-    record_format(&sup->record, &text);
-    (void)str_format(path, sizeof path, "%s/record", sup->options.state_directory);
-    if (text.failed)
-        err_memory(&err);
-    else if (platform_replace_file(path, text.data, text.length, 0600, &err) == 0)
-        sup->record_dirty = false;
-    if (sup->record_dirty && !sup->record_failed)
-        journal_write(&sup->journal,
-                &(struct journal_event){ .event = "warning", .cause = err.text, .by_uid = -1 });
-    sup->record_failed = sup->record_dirty;
-    buffer_free(&text);
+    text->length = 0;
+    text->failed = false;
+    (void)buffer_reserve(text, RECORD_USUAL_BYTES);
+    record_format_slot(&sup->record, sup->record_number + 1, text);
+    if (text->failed)
+        return err_memory(err);
+    if (open_record(sup, err) == -1 ||
+            platform_write_at(sup->record_file, record_slot_offset(sup->record_number + 1),
+                    text->data, text->length, err) == -1)
+        return err_prefix(err, "%s/record", sup->options.state_directory);
+    sup->record_number++;
+    sup->record_dirty = false;
+    return 0;
+}
+
+int publish_record_for_spawn(struct supervisor *sup, struct err *err)
+{
+    int result = write_record(sup, err);
+
+    sup->record_dirty = sup->record_failed = result == -1;
+    return result;
 }
 
 void publish_record_now(struct supervisor *sup)
 {
-    if (sup->record_dirty && sup->may_record)
-        write_record(sup);
+    struct err err;
+
+    if (!sup->record_dirty || !sup->may_record)
+        return;
+    if (write_record(sup, &err) == -1 && !sup->record_failed)
+        journal_write(
+                &sup->journal, &(struct journal_event) { .event = "warning", .cause = err.text });
+    sup->record_failed = sup->record_dirty;
+}
+
+void publish_reap(struct supervisor *sup)
+{
     for (size_t i = 0; i < sup->reap_count; i++) {
         platform_reap(sup->reap[i]);
         link_reap(&sup->link, sup->reap[i]);
@@ -60,213 +95,130 @@ void publish_record_now(struct supervisor *sup)
     sup->reap_count = 0;
 }
 
-/* ---- Status ------------------------------------------------------------------------------------ */
-
-struct status_space {
-    struct status status;
-    char hosts[CONFIG_LISTENERS_MAX][ADDRESS_TEXT_BYTES];
-    char urls[CONFIG_LISTENERS_MAX][ADDRESS_TEXT_BYTES];
-    char log[PLATFORM_PATH_BYTES];
-    char text[512];
-};
-
-static void fill_listeners(const struct supervisor *sup, const struct instance *instance,
-        struct status_space *space)
+void publish_lost_ports(struct supervisor *sup)
 {
-    const struct listener_set *set = &sup->service->listeners;
+    struct listener_set *set = &sup->service->listeners;
 
-    space->status.listener_count = set->count;
     for (size_t i = 0; i < set->count; i++) {
-        const struct listener *listener = &set->list[i];
-        bool is_path = listener->bound.family == ADDRESS_UNIX;
+        struct listener *listener = &set->list[i];
+        char cause[2 * ADDRESS_TEXT_BYTES];
+        char url[ADDRESS_TEXT_BYTES];
 
-        address_format_host(&listener->bound, space->hosts[i], sizeof space->hosts[i]);
-        listener_url(listener, space->urls[i], sizeof space->urls[i]);
-        space->status.listeners[i] = (struct status_listener){
-            .name = listener->config.name,
-            .address = space->hosts[i],
-            /* A port that is not known yet is not published. */
-            .port = is_path || listener->bound.port == 0 ? STATUS_UNKNOWN : listener->bound.port,
-            .url = !is_path && listener->bound.port == 0 ? NULL : space->urls[i],
-            .socket = listener->config.socket,
-            .held = listener->handle != PLATFORM_NO_HANDLE,
-            .owner = listener->config.socket == CONFIG_SOCKET_SELF && instance->owner_unproved
-                             ? "unproved"
-                             : NULL,
-        };
+        if (listener->lost_port == 0 || listener->lost_port == listener->bound.port)
+            continue;
+        listener_url(listener, url, sizeof url);
+        (void)str_format(cause, sizeof cause,
+                "port %u could not be had again, somebody else has it; now on %s",
+                listener->lost_port, url);
+        listener->lost_port = 0;
+        journal_write(&sup->journal, &(struct journal_event) { .event = "port", .cause = cause });
     }
 }
 
-static void fill_health(const struct instance *instance, struct status *status)
-{
-    const struct health *health = &instance->health;
+/* ---- News ------------------------------------------------------------------------------------ */
 
-    status->has_health = true;
-    status->health = (struct status_health){
-        .status = !health->ever ? "unknown" : health->healthy ? "healthy" : "unhealthy",
-        .latency_us = health->latency_us,
-        .failures = health->failures,
-        .wall_us = health->wall_us,
-        .reply = health->ever ? health->text : NULL,
-    };
+const struct journal_asker *publish_asker(struct supervisor *sup)
+{
+    struct journal_asker *asker = &sup->asker;
+    struct holder who = { .pid = 0 };
+
+    /* Nor while nothing is written: a start that is on its way has no time for it. */
+    if (sup->asked_by.uid < 0 || sup->journal.file == PLATFORM_NO_HANDLE)
+        return NULL;
+    if (asker->uid >= 0)
+        return asker;
+    if (sup->asked_by.pid > 0) /* else the system does not say which process it was */
+        holder_of_process(sup->asked_by.pid, &who);
+    else
+        (void)platform_user_name((uint32_t)sup->asked_by.uid, who.user, sizeof who.user);
+    *asker = (struct journal_asker) { .uid = sup->asked_by.uid, .pid = sup->asked_by.pid };
+    (void)str_copy(asker->user, sizeof asker->user, who.user);
+    (void)str_copy(asker->command, sizeof asker->command, who.command);
+    (void)str_copy(asker->launcher, sizeof asker->launcher, who.launcher);
+    return asker;
 }
 
-static void fill_text(const struct supervisor *sup, const struct instance *instance,
-        struct status_space *space)
+void publish_note_asker(struct supervisor *sup, const struct platform_peer *peer)
 {
-    struct status *status = &space->status;
-
-    if (sup->guard.running)
-        guard_waits_for(&sup->guard, space->text, sizeof space->text);
-    else if (status->state == MACHINE_STANDBY || status->state == MACHINE_FAILED ||
-             status->state == MACHINE_BACKOFF)
-        (void)str_format(space->text, sizeof space->text, "%s",
-                sup->failure.text[0] != '\0' ? sup->failure.text : sup->record.last_exit.reason);
-    else if (instance->status_text[0] != '\0')
-        (void)str_format(space->text, sizeof space->text, "%s", instance->status_text);
-    else if (status->state == MACHINE_STARTING && instance->health.ever)
-        (void)str_format(
-                space->text, sizeof space->text, "waiting for health: %s", instance->health.text);
-    status->text = space->text[0] != '\0' ? space->text : NULL;
+    sup->asked_by = *peer;
+    sup->asker.uid = -1;
 }
 
-static void fill_other(const struct supervisor *sup, struct status *status)
+void publish_forget_asker(struct supervisor *sup)
 {
-    const struct holder *other = &sup->guard.other;
-
-    status->has_other = other->found &&
-                        (status->state == MACHINE_STANDBY || status->state == MACHINE_FAILED ||
-                                status->state == MACHINE_BACKOFF ||
-                                status->state == MACHINE_STARTING);
-    status->other = (struct status_other){
-        .pid = other->pid > 0 ? other->pid : STATUS_UNKNOWN,
-        .command = other->command[0] != '\0' ? other->command : NULL,
-        .user = other->user[0] != '\0' ? other->user : NULL,
-        .launcher = other->launcher[0] != '\0' ? other->launcher : NULL,
-        .answers = other->answers[0] != '\0' ? other->answers : NULL,
-    };
+    sup->asked_by = (struct platform_peer) { .uid = -1 };
+    sup->asker.uid = -1;
 }
 
-static void fill_last_exit(const struct supervisor *sup, struct status *status)
+/* Whatever was asked for has happened, or has failed. */
+static bool is_at_rest(enum machine_state state)
 {
-    const struct record_exit *last = &sup->record.last_exit;
-
-    status->has_exit = last->known;
-    status->last_exit = (struct status_exit){
-        .code = last->code,
-        .by_signal = last->by_signal > 0 ? platform_signal_name(last->by_signal) : NULL,
-        .wall_us = last->wall_us,
-        .reason = last->reason,
-    };
+    switch (state) {
+    case MACHINE_STARTING:
+    case MACHINE_REPLACING:
+    case MACHINE_STOPPING:
+        return false;
+    case MACHINE_STOPPED:
+    case MACHINE_STANDBY:
+    case MACHINE_READY:
+    case MACHINE_UNHEALTHY:
+    case MACHINE_BACKOFF:
+    case MACHINE_FAILED:
+    case MACHINE_STATE_COUNT:
+        break;
+    }
+    return true;
 }
 
-/* The generation that serves, or is about to. */
-static enum machine_slot shown_slot(const struct supervisor *sup)
+static void tell_state(struct supervisor *sup, enum machine_state state, const char *cause)
 {
-    const struct machine_generation *next = &sup->machine.generations[MACHINE_NEXT];
-
-    return next->phase == MACHINE_PHASE_READY || next->phase == MACHINE_PHASE_UNHEALTHY
-                   ? MACHINE_NEXT
-                   : MACHINE_CURRENT;
-}
-
-static void fill_instance(const struct supervisor *sup, enum machine_slot slot,
-        struct status_space *space)
-{
-    const struct machine_generation *life = &sup->machine.generations[slot];
-    const struct record_generation *recorded = &sup->record.generations[slot];
-    struct status *status = &space->status;
-    bool runs = recorded->process.pid > 0 && !life->main_ended;
-
-    status->pid = runs ? recorded->process.pid : STATUS_UNKNOWN;
-    status->generation = sup->machine.last_number == 0 ? STATUS_UNKNOWN
-                         : life->phase != MACHINE_PHASE_NONE
-                                 ? (int64_t)life->number
-                                 : (int64_t)sup->machine.last_number;
-    status->started_wall_us = recorded->spawned_wall_us;
-    status->ready_wall_us = recorded->ready_wall_us;
-    status->uptime_ms = runs ? platform_now_ms() - life->spawned_ms : STATUS_UNKNOWN;
-    status->restarts = sup->machine.restarts;
-    if (sup->service->config.health != CONFIG_HEALTH_NONE)
-        fill_health(&sup->instances[slot], status);
-}
-
-static void fill_status(struct supervisor *sup, struct status_space *space)
-{
-    enum machine_slot slot = shown_slot(sup);
-    struct status *status = &space->status;
-
-    *space = (struct status_space){ .status = { .name = sup->options.name } };
-    status->state = machine_state(&sup->machine);
-    status->supervisor_pid = platform_pid();
-    status->keeper_pid = sup->link.keeper.pid > 0 ? sup->link.keeper.pid : STATUS_UNKNOWN;
-    status->adopted = sup->adopted;
-    fill_instance(sup, slot, space);
-    fill_last_exit(sup, status);
-    fill_listeners(sup, &sup->instances[slot], space);
-    status->launcher_kind = sup->record.launcher;
-    status->launcher_unit =
-            sup->record.launcher_unit[0] != '\0' ? sup->record.launcher_unit : NULL;
-    fill_other(sup, status);
-    status->config_changed =
-            sup->needs_restart || service_file_changed(sup->service, sup->options.config_path);
-    fill_text(sup, &sup->instances[slot], space);
-    status->next_in_ms = sup->machine.activity == MACHINE_WAITS
-                                 ? sup->machine.wait_until_ms - platform_now_ms()
-                                 : STATUS_UNKNOWN;
-    status->log_error = sup->output.error[0] != '\0' ? sup->output.error : NULL;
-    status->config = sup->options.config_path;
-    (void)str_format(space->log, sizeof space->log, "%s/log/current", sup->options.state_directory);
-    status->log = sup->output.captured ? space->log : NULL;
-    status->version = SVCMGR_VERSION;
-}
-
-void publish_status(struct supervisor *sup, struct json_writer *writer, const char *key)
-{
-    struct status_space space;
-
-    fill_status(sup, &space);
-    status_write(&space.status, writer, key);
-}
-
-/* ---- News -------------------------------------------------------------------------------------- */
-
-static void tell_launcher(struct supervisor *sup, enum machine_state state)
-{
-    enum launcher_news news = LAUNCHER_STATUS;
-
-    if (sup->launcher->tell == NULL)
-        return;
-    if (state == MACHINE_READY)
-        news = LAUNCHER_READY;
-    else if (state == MACHINE_STOPPING)
-        news = LAUNCHER_STOPPING;
-    sup->launcher->tell(news, machine_state_name(state));
-}
-
-void publish_state(struct supervisor *sup)
-{
-    enum machine_state state = machine_state(&sup->machine);
-    enum machine_slot slot = shown_slot(sup);
+    enum machine_slot slot = publish_shown_slot(sup);
     const struct identity *process = &sup->record.generations[slot].process;
 
-    if (state == sup->told_state)
-        return;
     journal_write(&sup->journal,
-            &(struct journal_event){
+            &(struct journal_event) {
                     .event = "state",
                     .from = machine_state_name(sup->told_state),
                     .to = machine_state_name(state),
                     .pid = process->pid,
                     .generation = sup->machine.generations[slot].number,
-                    .cause = sup->cause,
-                    .by_uid = sup->asked_by.uid,
-                    .by_pid = sup->asked_by.pid,
+                    .cause = cause,
+                    .by = publish_asker(sup),
             });
     sup->told_state = state;
+    if (is_at_rest(state))
+        publish_forget_asker(sup);
+    if (state == MACHINE_READY)
+        standby_tell_others(sup);
+    sup->may_shrink |= state == MACHINE_READY;
+    answer_progress(sup);
+}
+
+void publish_state_later(struct supervisor *sup)
+{
+    enum machine_state state = machine_state(&sup->machine);
+
+    if (sup->untold.is_set || state == sup->told_state)
+        return;
+    sup->untold.is_set = true;
+    sup->untold.state = state;
+    (void)str_copy(sup->untold.cause, sizeof sup->untold.cause, sup->cause);
     sup->cause[0] = '\0';
-    sup->asked_by = (struct platform_peer){ .uid = -1 };
-    tell_launcher(sup, state);
-    sup->may_shrink = state == MACHINE_READY;
-    methods_tell_progress(sup);
+}
+
+void publish_state(struct supervisor *sup)
+{
+    enum machine_state state = machine_state(&sup->machine);
+
+    bool changed = sup->untold.is_set || state != sup->told_state;
+
+    if (sup->untold.is_set)
+        tell_state(sup, sup->untold.state, sup->untold.cause);
+    sup->untold.is_set = false;
+    if (state != sup->told_state) {
+        tell_state(sup, state, sup->cause);
+        sup->cause[0] = '\0';
+    }
+    if (changed)
+        news_tell(sup);
 }

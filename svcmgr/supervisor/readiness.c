@@ -2,6 +2,7 @@
  * health, and whose the listener is. */
 #include <string.h>
 
+#include "listening.h"
 #include "str.h"
 #include "supervisor.h"
 
@@ -9,7 +10,10 @@
 
 #define OWNER_FIRST_PAUSE_MS 1
 #define OWNER_MAX_PAUSE_MS   250
-#define NOTIFY_LINE_BYTES    512
+/* A listener without a process that we can see belongs to a process that we cannot see, once it has
+ * been so for longer than a process takes to end or to receive a descriptor. */
+#define OWNERLESS_LIMIT_MS 1000
+#define NOTIFY_LINE_BYTES  512
 
 void readiness_begin(struct supervisor *sup, enum machine_slot slot)
 {
@@ -35,40 +39,53 @@ void readiness_begin(struct supervisor *sup, enum machine_slot slot)
 
 enum ownership { OWN_YES, OWN_NOT_YET, OWN_UNKNOWN, OWN_STRANGER };
 
-static enum ownership look_at_listener(
-        const struct platform_tree *tree, struct listener *listener, struct address *ret_at)
+/* Whether a listener without a process has stayed so for long enough to be somebody's. */
+static bool stays_ownerless(struct instance *instance, uint64_t socket_id)
+{
+    int64_t now_ms = platform_now_ms();
+
+    if (instance->ownerless_id != socket_id) {
+        instance->ownerless_id = socket_id;
+        instance->ownerless_since_ms = now_ms;
+    }
+    return now_ms - instance->ownerless_since_ms >= OWNERLESS_LIMIT_MS;
+}
+
+static enum ownership look_at_listener(struct instance *instance, const struct platform_tree *tree,
+        struct listener *listener, struct address *ret_at)
 {
     struct address addresses[LISTENER_ADDRESSES_MAX];
-    size_t count;
+    size_t count = listener_addresses(listener, addresses);
     enum ownership worst = OWN_NOT_YET;
 
     if (listener->config.address.family != ADDRESS_UNIX && listener->bound.port == 0) {
         struct address found;
-        uint16_t port = holder_port_of_tree(tree, &found);
 
-        if (port == 0)
+        if (!listening_of_tree(tree, addresses, count, &found))
             return OWN_NOT_YET;
-        listener->bound.port = port;
+        listener->bound.port = found.port;
+        count = listener_addresses(listener, addresses);
     }
-    count = listener_addresses(listener, addresses);
     for (size_t i = 0; i < count; i++) {
-        bool known;
-        bool any;
+        uint64_t socket_id;
+        enum listening_owner whose = listening_owner(tree, &addresses[i], &socket_id);
 
-        if (holder_is_in_tree(tree, &addresses[i], &known, &any))
+        if (whose == LISTENING_TREE)
             return OWN_YES;
-        if (!known)
+        if (whose == LISTENING_HIDDEN)
             worst = OWN_UNKNOWN;
-        else if (any && worst != OWN_UNKNOWN)
+        if (whose != LISTENING_STRANGER &&
+                !(whose == LISTENING_OWNERLESS && stays_ownerless(instance, socket_id)))
+            continue;
+        if (worst != OWN_UNKNOWN)
             worst = OWN_STRANGER;
-        if (any)
-            *ret_at = addresses[i];
+        *ret_at = addresses[i];
     }
     return worst;
 }
 
-static void refuse_stranger(struct supervisor *sup, enum machine_slot slot,
-        const struct address *address)
+static void refuse_stranger(
+        struct supervisor *sup, enum machine_slot slot, const struct address *address)
 {
     struct holder holder;
     char who[HOLDER_TEXT_BYTES];
@@ -84,8 +101,9 @@ static void refuse_stranger(struct supervisor *sup, enum machine_slot slot,
             "docker run -p), remove \"listen\"",
             url, who);
     supervisor_cause(sup, "%s", sup->failure.text);
-    supervisor_feed(sup, (struct machine_event){ .kind = MACHINE_EVENT_DISPLACED,
-                                 .slot = slot, .code = ERR_DUPLICATE });
+    supervisor_feed(sup,
+            (struct machine_event) {
+                    .kind = MACHINE_EVENT_DISPLACED, .slot = slot, .code = ERR_DUPLICATE });
 }
 
 /* With 'self' sockets a good answer is worth nothing before the kernel shows whose it is. */
@@ -103,7 +121,7 @@ static enum ownership check_owner(
     for (size_t i = 0; i < set->count && result == OWN_YES; i++) {
         if (set->list[i].config.socket != CONFIG_SOCKET_SELF)
             continue;
-        result = look_at_listener(&tree, &set->list[i], ret_at);
+        result = look_at_listener(instance, &tree, &set->list[i], ret_at);
         if (result == OWN_UNKNOWN) {
             instance->owner_unproved = true;
             result = OWN_YES;
@@ -113,18 +131,15 @@ static enum ownership check_owner(
     return result;
 }
 
-bool readiness_is_own_answer(struct supervisor *sup, enum machine_slot slot)
-{
-    struct address at = { .family = ADDRESS_NONE };
-
-    return check_owner(sup, slot, &at) == OWN_YES;
-}
-
 static void is_ready(struct supervisor *sup, enum machine_slot slot, const char *why)
 {
     struct instance *instance = &sup->instances[slot];
     const struct config *config = &instance->service->config;
     int64_t now_ms = platform_now_ms();
+    /* With 'spawn' it has been as ready as it ever gets since it was spawned. */
+    int64_t since_ms = config->ready == CONFIG_READY_SPAWN
+            ? sup->machine.generations[slot].spawned_ms
+            : now_ms;
 
     if (sup->machine.generations[slot].phase != MACHINE_PHASE_STARTING)
         return;
@@ -138,10 +153,12 @@ static void is_ready(struct supervisor *sup, enum machine_slot slot, const char 
         instance->watchdog_at_ms = now_ms + config->watchdog_ms;
     sup->record.generations[slot].ready_wall_us = platform_wall_us();
     supervisor_cause(sup, "%s", why);
-    supervisor_feed_slot(sup, MACHINE_EVENT_IS_READY, slot);
+    supervisor_feed(sup,
+            (struct machine_event) {
+                    .kind = MACHINE_EVENT_IS_READY, .slot = slot, .ms = now_ms - since_ms });
 }
 
-void readiness_reached(struct supervisor *sup, enum machine_slot slot, const char *why)
+static void reached(struct supervisor *sup, enum machine_slot slot, const char *why)
 {
     struct instance *instance = &sup->instances[slot];
     struct address at = { .family = ADDRESS_NONE };
@@ -171,10 +188,17 @@ void readiness_reached(struct supervisor *sup, enum machine_slot slot, const cha
     }
 }
 
-/* ---- Health ------------------------------------------------------------------------------------ */
+/* ---- Health ---------------------------------------------------------------------------------- */
 
-void readiness_take_health(struct supervisor *sup, enum machine_slot slot,
-        enum health_verdict verdict)
+/* Its time was up and nothing has come since. */
+static bool watchdog_is_silent(const struct instance *instance)
+{
+    return instance->health.ready && instance->service->config.watchdog_ms > 0 &&
+            instance->watchdog_at_ms == PLATFORM_NEVER &&
+            !instance->stops; /* it was asked to, or says so: no watchdog any more */
+}
+
+static void take_health(struct supervisor *sup, enum machine_slot slot, enum health_verdict verdict)
 {
     struct instance *instance = &sup->instances[slot];
 
@@ -183,7 +207,7 @@ void readiness_take_health(struct supervisor *sup, enum machine_slot slot,
         break;
     case HEALTH_IS_READY:
         if (instance->service->config.ready == CONFIG_READY_HEALTH)
-            readiness_reached(sup, slot, instance->health.text);
+            reached(sup, slot, instance->health.text);
         break;
     case HEALTH_IS_SICK:
         supervisor_cause(sup, "%lld health checks in a row failed: %s",
@@ -191,10 +215,38 @@ void readiness_take_health(struct supervisor *sup, enum machine_slot slot,
         supervisor_feed_slot(sup, MACHINE_EVENT_IS_SICK, slot);
         break;
     case HEALTH_IS_WELL:
+        if (watchdog_is_silent(instance))
+            break;
         supervisor_cause(sup, "healthy again: %s", instance->health.text);
         supervisor_feed_slot(sup, MACHINE_EVENT_IS_WELL, slot);
         break;
     }
+}
+
+void readiness_checked(struct supervisor *sup, enum machine_slot slot, bool good, const char *text)
+{
+    struct instance *instance = &sup->instances[slot];
+    struct health *health = &instance->health;
+    struct address at = { .family = ADDRESS_NONE };
+
+    /* With 'self' sockets somebody else may have given the answer.  While it starts, reached() asks
+     * whose it was. */
+    if (health->ready) {
+        switch (check_owner(sup, slot, &at)) {
+        case OWN_STRANGER:
+            refuse_stranger(sup, slot, &at);
+            return;
+        case OWN_NOT_YET:
+            text = good ? "the program does not listen on its address any more" : text;
+            good = false;
+            break;
+        case OWN_YES:
+        case OWN_UNKNOWN:
+            break;
+        }
+    }
+    take_health(sup, slot,
+            health_result(health, &instance->service->config, good, text, platform_now_ms()));
 }
 
 void readiness_look_at_probe(struct supervisor *sup, enum machine_slot slot)
@@ -207,34 +259,26 @@ void readiness_look_at_probe(struct supervisor *sup, enum machine_slot slot)
 
     if (!health->active || !health->checking || health->probe.verdict == PROBE_PENDING)
         return;
+    health->answered = health->answered || health->probe.verdict == PROBE_ALIVE;
     good = health_read_probe(health, config, text, sizeof text);
-    /* While it starts, readiness_reached() asks whose answer that was. */
-    if (good && health->ready && !readiness_is_own_answer(sup, slot)) {
-        good = false;
-        (void)str_format(text, sizeof text,
-                "somebody else's listener answered (%.100s): not the program's own",
-                health->probe.length > 0 ? "a stranger" : "accepted");
-    }
-    readiness_take_health(
-            sup, slot, health_result(health, config, good, text, platform_now_ms()));
+    readiness_checked(sup, slot, good, text);
 }
 
 /* Where to ask: the first listener; of "localhost" with 'self' the half that the program took. */
 static struct address health_address(struct supervisor *sup, struct instance *instance)
 {
-    const struct listener *first = &instance->service->listeners.list[0];
+    const struct listener *first = instance->service->listeners.list;
     struct address addresses[LISTENER_ADDRESSES_MAX];
     size_t count = listener_addresses(first, addresses);
     int64_t except[INSTANCE_EXCEPT_MAX];
     struct platform_tree tree;
-    bool known;
-    bool any;
+    uint64_t socket_id;
 
     if (count == 1 || first->config.socket == CONFIG_SOCKET_INHERIT)
         return first->bound;
     instance_tree(sup, instance->slot, except, &tree);
     for (size_t i = 0; i < count; i++)
-        if (holder_is_in_tree(&tree, &addresses[i], &known, &any))
+        if (listening_owner(&tree, &addresses[i], &socket_id) == LISTENING_TREE)
             return addresses[i];
     return first->bound;
 }
@@ -242,16 +286,15 @@ static struct address health_address(struct supervisor *sup, struct instance *in
 static void begin_check(struct supervisor *sup, struct instance *instance)
 {
     const struct config *config = &instance->service->config;
-    const struct listener *first = &instance->service->listeners.list[0];
+    const struct listener *first = instance->service->listeners.list;
     struct health *health = &instance->health;
     struct address address;
     struct err err;
 
     if (config->health == CONFIG_HEALTH_COMMAND) {
-        if (helper_start(sup, instance->slot, false, &config->health_command,
+        if (helper_start(sup, instance->slot, HELPER_HEALTH, &config->health_command,
                     config->health_timeout_ms, &err) == -1)
-            readiness_take_health(sup, instance->slot,
-                    health_result(health, config, false, err.text, platform_now_ms()));
+            readiness_checked(sup, instance->slot, false, err.text);
         return;
     }
     if (instance->service->listeners.count == 0)
@@ -261,26 +304,25 @@ static void begin_check(struct supervisor *sup, struct instance *instance)
 
         /* 'self' with port 0: there is nothing to ask before its own choice is known. */
         if (check_owner(sup, instance->slot, &at) != OWN_YES) {
-            readiness_take_health(sup, instance->slot,
-                    health_result(health, config, false, "it does not listen yet",
-                            platform_now_ms()));
+            readiness_checked(sup, instance->slot, false, "it does not listen yet");
             return;
         }
     }
     address = health_address(sup, instance);
-    probe_start(&health->probe, &address, config->health_path != NULL ? config->health_path
-                                                                           : "/",
+    probe_start(&health->probe, &address, config->health_path != NULL ? config->health_path : "/",
             config->health == CONFIG_HEALTH_TCP ? PROBE_FOR_ACCEPT : PROBE_FOR_HTTP,
             config->health_timeout_ms, ROLE_HEALTH_PROBE);
     readiness_look_at_probe(sup, instance->slot); /* refused at once */
 }
 
-/* ---- Messages ---------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static void extend(struct supervisor *sup, struct instance *instance, uint64_t us)
 {
-    supervisor_feed(sup, (struct machine_event){ .kind = MACHINE_EVENT_EXTEND,
-                                 .slot = instance->slot, .ms = (int64_t)(us / 1000) });
+    supervisor_feed(sup,
+            (struct machine_event) { .kind = MACHINE_EVENT_EXTEND,
+                    .slot = instance->slot,
+                    .ms = (int64_t)(us / 1000) });
 }
 
 static void main_pid(struct supervisor *sup, struct instance *instance, uint64_t pid)
@@ -294,31 +336,50 @@ static void main_pid(struct supervisor *sup, struct instance *instance, uint64_t
     instance_set_main(sup, instance->slot, &identity);
 }
 
+static void watchdog_is_heard(struct supervisor *sup, struct instance *instance)
+{
+    const struct config *config = &instance->service->config;
+    bool was_silent = watchdog_is_silent(instance);
+
+    if (!was_silent && instance->watchdog_at_ms == PLATFORM_NEVER)
+        return; /* none, or it does not count yet or any more */
+    instance->watchdog_at_ms = platform_now_ms() + config->watchdog_ms;
+    if (!was_silent || instance->health.failures >= config->health_failures)
+        return;
+    supervisor_cause(sup, "its watchdog is heard again");
+    supervisor_feed_slot(sup, MACHINE_EVENT_IS_WELL, instance->slot);
+}
+
 static void on_line(struct supervisor *sup, struct instance *instance, const char *line)
 {
     const struct config *config = &instance->service->config;
     uint64_t number;
 
     if (strcmp(line, "READY=1") == 0) {
+        if (instance->says_reloading)
+            instance->status_text[0] = '\0';
+        instance->says_reloading = false;
         if (config->ready == CONFIG_READY_NOTIFY)
-            readiness_reached(sup, instance->slot, "the program says that it is ready");
+            reached(sup, instance->slot, "the program says that it is ready");
     } else if (strncmp(line, "STATUS=", 7) == 0) {
         (void)str_format(instance->status_text, sizeof instance->status_text, "%s", line + 7);
         str_make_printable(instance->status_text);
+        instance->says_reloading = false;
+        answer_progress(sup);
     } else if (strcmp(line, "STOPPING=1") == 0) {
-        instance->says_stopping = true;
+        instance->stops = true;
         health_stop(&instance->health);
         instance->watchdog_at_ms = PLATFORM_NEVER;
     } else if (strcmp(line, "RELOADING=1") == 0) {
+        instance->says_reloading = true;
         (void)str_copy(instance->status_text, sizeof instance->status_text, "reloading");
     } else if (strcmp(line, "WATCHDOG=1") == 0) {
-        if (instance->watchdog_at_ms != PLATFORM_NEVER)
-            instance->watchdog_at_ms = platform_now_ms() + config->watchdog_ms;
+        watchdog_is_heard(sup, instance);
     } else if (strcmp(line, "WATCHDOG=trigger") == 0) {
         if (instance->watchdog_at_ms != PLATFORM_NEVER)
             instance->watchdog_at_ms = 0;
     } else if (strncmp(line, "EXTEND_TIMEOUT_USEC=", 20) == 0 &&
-               str_to_uint(line + 20, UINT64_C(1) << 50, &number)) {
+            str_to_uint(line + 20, UINT64_C(1) << 50, &number)) {
         extend(sup, instance, number);
     } else if (strncmp(line, "MAINPID=", 8) == 0 && str_to_uint(line + 8, INT32_MAX, &number)) {
         main_pid(sup, instance, number);
@@ -352,7 +413,7 @@ void readiness_on_notify(struct supervisor *sup, const struct platform_event *ev
     platform_close(event->handle);
 }
 
-/* ---- Time -------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void watchdog_silent(struct supervisor *sup, struct instance *instance)
 {
@@ -378,10 +439,10 @@ void readiness_on_time(struct supervisor *sup, int64_t now_ms)
         }
         if (instance->used && now_ms >= instance->settled_at_ms) {
             instance->settled_at_ms = PLATFORM_NEVER;
-            readiness_reached(sup, instance->slot, "it stays alive");
+            reached(sup, instance->slot, "it stays alive");
         }
         if (instance->used && instance->wants_ready && now_ms >= instance->owner_look_ms)
-            readiness_reached(sup, instance->slot, "it listens on its address");
+            reached(sup, instance->slot, "it listens on its address");
         if (instance->used && now_ms >= instance->watchdog_at_ms)
             watchdog_silent(sup, instance);
     }

@@ -66,7 +66,9 @@ int service_load(const char *name, const char *path, struct service **ret_servic
     if (service == NULL)
         return err_memory(err);
     (void)platform_stat_target(path, &service->file);
-    if (platform_read_file(path, CONFIG_MAX_BYTES + 1, &service->text, err) == -1) {
+    /* Of a file that is too large the beginning is there, for config_parse() to say so. */
+    if (platform_read_file(path, CONFIG_MAX_BYTES + 1, &service->text, err) == -1 &&
+            service->text.length <= CONFIG_MAX_BYTES) {
         if (err->kind == ERR_NO_SERVICE)
             err_set(err, ERR_NO_SERVICE, err->os_code, "there is no configuration %s", path);
         else if (err->kind == ERR_FAILED)
@@ -129,5 +131,13 @@ bool service_file_changed(const struct service *service, const char *path)
     if (!platform_stat_target(path, &now))
         return true;
     return now.size != service->file.size || now.modified_ns != service->file.modified_ns ||
-           now.file_id != service->file.file_id || now.device_id != service->file.device_id;
+            now.file_id != service->file.file_id || now.device_id != service->file.device_id;
+}
+
+void service_ask_holder(const struct service *service, struct holder *holder)
+{
+    int64_t timeout_ms = service->config.probe_timeout_ms;
+
+    holder_ask(holder, config_probe_path(&service->config),
+            timeout_ms < SERVICE_ASK_MAX_MS ? timeout_ms : SERVICE_ASK_MAX_MS);
 }

@@ -1,11 +1,12 @@
-/* A configuration in use, with its sockets.  The one that runs and the one that a restart brings can
- * exist side by side. */
+/* A configuration in use, with its sockets.  The one that runs and the one that a restart brings
+ * can exist side by side. */
 #ifndef SVCMGR_SERVICE_H
 #define SVCMGR_SERVICE_H
 
 #include <stdbool.h>
 
 #include "config.h"
+#include "holder.h"
 #include "listener.h"
 #include "machine.h"
 #include "platform.h"
@@ -19,14 +20,19 @@ struct service {
     struct service *reloaded;  /* owned: a reload's, whose texts the configuration uses now */
 };
 
-/* Reads and checks a configuration.  Missing: kind ERR_NO_SERVICE; wrong: ERR_CONFIG, with the first
- * faults in the sentence and, if 'faults' is not NULL, all of them there (the caller frees them). */
+/* Reads and checks a configuration.  Missing: kind ERR_NO_SERVICE; wrong: ERR_CONFIG, with the
+ * first faults in the sentence and, if 'faults' is not NULL, all of them there (the caller frees
+ * them). */
 int service_load(const char *name, const char *path, struct service **ret_service,
         struct json_faults *faults, struct err *err);
 void service_free(struct service *service);
 
 /* Takes over what a running instance can get of a newer configuration, which becomes ours. */
 void service_apply_live(struct service *service, struct service *newer);
+
+/* Asks a stranger on one of its addresses what the guard would ask, but not as patiently. */
+#define SERVICE_ASK_MAX_MS 500
+void service_ask_holder(const struct service *service, struct holder *holder);
 
 /* Whether the file is another one now than the one that was read. */
 bool service_file_changed(const struct service *service, const char *path);

@@ -1,5 +1,6 @@
 #include "spawn.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "str.h"
@@ -33,32 +34,36 @@ int spawn_check_scope(const struct config *config, bool system_scope, struct err
     return 0;
 }
 
-/* A name without a slash is looked up in the base PATH, whatever the launcher's PATH was. */
-static int find_file(const char *word, char *ret_file, size_t size, struct err *err)
+int spawn_find_file(
+        const char *word, const char *path, char *ret_file, size_t size, struct err *err)
 {
-    const char *at = ENVIRONMENT_PATH;
-
-    if (strchr(word, '/') != NULL) {
+    if (platform_file_name(word) != word) {
         if (str_copy(ret_file, size, word))
             return 0;
         return err_set(err, ERR_FAILED, 0, "the path of the command is too long");
     }
-    while (*at != '\0') {
-        size_t length = strcspn(at, ":");
-
-        if (str_format(ret_file, size, "%.*s/%s", (int)length, at, word) &&
-                platform_is_executable(ret_file))
-            return 0;
-        at += length;
-        at += *at == ':';
-    }
-    return err_set(err, ERR_FAILED, 0,
-            "cannot execute %s: it is not in %s; write its absolute path in \"command\"", word,
-            ENVIRONMENT_PATH);
+    if (platform_find_program(word, path, ret_file, size))
+        return 0;
+    return err_set(err, ERR_FAILED, ENOENT,
+            "cannot execute %s: it is not in %s; write its absolute path", word, path);
 }
 
-static int expand_words(const struct spawn_request *request,
-        const struct environment_facts *facts, struct spawn_plan *plan, struct err *err)
+/* The words that a client gave, as they are. */
+static int copy_words(const struct config_words *command, struct spawn_plan *plan, struct err *err)
+{
+    const char **words = arena_take(&plan->arena, (command->count + 1) * sizeof *words);
+
+    for (size_t i = 0; words != NULL && i < command->count; i++) {
+        words[i] = arena_copy(&plan->arena, command->list[i]);
+        if (words[i] == NULL)
+            return err_memory(err);
+    }
+    plan->spec.words = words;
+    return words == NULL ? err_memory(err) : 0;
+}
+
+static int expand_words(const struct spawn_request *request, const struct environment_facts *facts,
+        struct spawn_plan *plan, struct err *err)
 {
     const struct config_words *command = request->command;
     const char **words = arena_take(&plan->arena, (command->count + 1) * sizeof *words);
@@ -101,16 +106,17 @@ static int fill_user(const struct spawn_request *request, struct spawn_plan *pla
     return platform_user_groups(&plan->user, spec->gid, plan->groups, &spec->group_count, err);
 }
 
-static void fill_limits(const struct config *config, struct spawn_plan *plan)
+static void fill_limits(const struct spawn_request *request, struct spawn_plan *plan)
 {
+    const struct config *config = &request->service->config;
     struct platform_spawn *spec = &plan->spec;
 
     for (int i = 0; i < CONFIG_LIMIT_COUNT; i++) {
         int64_t value = config->limits[i];
 
-        if (value == CONFIG_LIMIT_UNSET)
+        if (value == CONFIG_LIMIT_UNSET || (i == CONFIG_LIMIT_MEMORY && request->is_grouped))
             continue;
-        plan->limits[spec->limit_count++] = (struct platform_limit){
+        plan->limits[spec->limit_count++] = (struct platform_limit) {
             .name = limit_names[i],
             .value = value == CONFIG_LIMIT_UNLIMITED ? PLATFORM_UNLIMITED : (uint64_t)value,
         };
@@ -127,12 +133,31 @@ static int fill_directory(
     const char *directory = config->directory;
 
     if (directory == NULL)
-        directory = request->sup->options.system_scope ? "/" : plan->user.home;
+        directory =
+                request->sup->options.system_scope ? platform_root_directory() : plan->user.home;
     if (!environment_expand_home(
                 directory, plan->user.home, plan->directory, sizeof plan->directory))
         return err_set(err, ERR_CONFIG, 0, "the path %s is too long", directory);
+    if (request->directory != NULL && platform_is_absolute(request->directory))
+        plan->directory[0] = '\0';
+    if (request->directory != NULL) {
+        size_t length = strlen(plan->directory);
+
+        if (!str_format(plan->directory + length, sizeof plan->directory - length, "%s%s",
+                    length > 0 ? "/" : "", request->directory))
+            return err_set(err, ERR_FAILED, 0, "the path %.64s... is too long", request->directory);
+    }
     plan->spec.directory = plan->directory;
     return 0;
+}
+
+/* The configuration's own command is looked up in the base PATH, whatever the launcher's was. */
+static const char *search_path(
+        const struct spawn_request *request, const struct environment *environment)
+{
+    const char *path = request->is_literal ? environment_get(environment, "PATH") : NULL;
+
+    return path != NULL ? path : platform_search_path();
 }
 
 int spawn_prepare(const struct spawn_request *request, struct spawn_plan *ret_plan, struct err *err)
@@ -147,19 +172,24 @@ int spawn_prepare(const struct spawn_request *request, struct spawn_plan *ret_pl
         .instance = request->instance,
         .notify_name = request->notify_name,
         .main_pid = request->main_pid,
-        .pass_sockets = request->main_pid == 0,
+        .pass_sockets = request->is_instance,
+        .changes = request->changes,
+        .change_count = request->change_count,
     };
     struct platform_spawn *spec = &ret_plan->spec;
     const char *names[PLATFORM_PASSED_MAX];
 
-    *ret_plan = (struct spawn_plan){ .spec = { .output = PLATFORM_NO_HANDLE,
-                                             .error_output = PLATFORM_NO_HANDLE } };
+    *ret_plan = (struct spawn_plan) { .spec = { .input = PLATFORM_NO_HANDLE,
+                                              .output = PLATFORM_NO_HANDLE,
+                                              .error_output = PLATFORM_NO_HANDLE } };
     if (fill_user(request, ret_plan, err) == -1 || fill_directory(request, ret_plan, err) == -1 ||
             environment_build(&facts, &ret_plan->environment, err) == -1 ||
-            expand_words(request, &facts, ret_plan, err) == -1 ||
-            find_file(spec->words[0], ret_plan->file, sizeof ret_plan->file, err) == -1)
+            (request->is_literal ? copy_words(request->command, ret_plan, err)
+                                 : expand_words(request, &facts, ret_plan, err)) == -1 ||
+            spawn_find_file(spec->words[0], search_path(request, &ret_plan->environment),
+                    ret_plan->file, sizeof ret_plan->file, err) == -1)
         return -1;
-    fill_limits(config, ret_plan);
+    fill_limits(request, ret_plan);
     spec->file = ret_plan->file;
     spec->environment = ret_plan->environment.list;
     spec->listen_pid_hole = ret_plan->environment.listen_pid_hole;
@@ -169,8 +199,8 @@ int spawn_prepare(const struct spawn_request *request, struct spawn_plan *ret_pl
     spec->nice_set = config->nice_set;
     spec->passed = ret_plan->passed;
     if (facts.pass_sockets)
-        spec->passed_count = listener_passed(
-                facts.listeners, ret_plan->passed, names, PLATFORM_PASSED_MAX);
+        spec->passed_count =
+                listener_passed(facts.listeners, ret_plan->passed, names, PLATFORM_PASSED_MAX);
     return 0;
 }
 

@@ -17,7 +17,7 @@ struct spawn_plan {
     char directory[PLATFORM_PATH_BYTES];
 };
 
-/* What is spawned: an instance (main_pid 0), or a helper beside it. */
+/* What is spawned: an instance, or a command beside it. */
 struct spawn_request {
     const struct supervisor *sup;
     struct service *service;
@@ -25,12 +25,26 @@ struct spawn_request {
     uint32_t generation;
     const char *instance;
     const char *notify_name;
-    int64_t main_pid;
+    bool is_grouped;  /* its control group keeps the limit of memory */
+    bool is_instance; /* gets the sockets */
+    int64_t main_pid; /* for a command: the instance's; 0: there is none */
+    /* Of a command that a client asked for: its words are what they are, and its own PATH counts.
+     */
+    bool is_literal;
+    const char *directory; /* below the service's, unless it is absolute; NULL: the service's */
+    const struct environment_change *changes;
+    size_t change_count;
 };
 
 /* Fills a plan; free it with spawn_free() either way. */
-int spawn_prepare(const struct spawn_request *request, struct spawn_plan *ret_plan, struct err *err);
+int spawn_prepare(
+        const struct spawn_request *request, struct spawn_plan *ret_plan, struct err *err);
 void spawn_free(struct spawn_plan *plan);
+
+/* The file of a command's first word, which is looked up in a PATH unless it has a slash.  Not
+ * there: os_code ENOENT. */
+int spawn_find_file(
+        const char *word, const char *path, char *ret_file, size_t size, struct err *err);
 
 /* Whether the configuration asks for nothing that this scope cannot give. */
 int spawn_check_scope(const struct config *config, bool system_scope, struct err *err);
