@@ -2,24 +2,36 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
+import windows
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SVCMGR_BUILD", ROOT / "build" / "debug"))
-SVCMGR = str(BUILD / "bin" / "svcmgr")
-WEBUI = str(BUILD / "examples" / "webui" / "webui")
-MISBEHAVE = str(BUILD / "tests" / "misbehave")
+WINDOWS = (BUILD / "bin" / "svcmgr.exe").exists()
+SUFFIX = ".exe" if WINDOWS else ""
+SVCMGR = str(BUILD / "bin" / f"svcmgr{SUFFIX}")
+WEBUI = str(BUILD / "examples" / "webui" / f"webui{SUFFIX}")
+MISBEHAVE = str(BUILD / "tests" / f"misbehave{SUFFIX}")
 PYTHON = "/usr/bin/python3"
 
 # How long a condition may take on a busy machine before the test fails.
-LIMIT = float(os.environ.get("SVCMGR_TEST_LIMIT", "20"))
+LIMIT = float(os.environ.get("SVCMGR_TEST_LIMIT", "60"))
+# A wait that svcmgr is not to sit out: whoever does takes longer than LIMIT.
+LONG = f"{LIMIT * 2:g}s"
 PORTABLE = os.environ.get("SVCMGR_TEST_PORTABLE") == "1"
+# What "stop" says where the system does not know all of a tree (docs/PLATFORMS.md).
+FOUND_BY = "; its processes were found by ancestry, session, group and instance id"
+STOPPED = "stopped" + (FOUND_BY if PORTABLE else "")
+SANITIZED = b"__asan" in Path(SVCMGR).read_bytes()
 
 
 def wait_until(condition, what="the condition", limit=LIMIT):
@@ -36,11 +48,29 @@ def wait_until(condition, what="the condition", limit=LIMIT):
         pause = min(pause * 1.5, 0.1)
 
 
+FIRST_PORT = 10000
+
+
+def all_ports():
+    """One after the other, from a random one on: those that the tests beside us do not get."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    rounds = (low - FIRST_PORT) // workers
+    first = int.from_bytes(os.urandom(4), "big")
+    for number in itertools.count():
+        yield FIRST_PORT + (first + number) % rounds * workers + worker
+
+
+PORTS = all_ports()
+PORTS_LOCK = threading.Lock()
+
+
 def free_port():
     """A port that was free a moment ago, outside the range of ephemeral ports."""
-    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(1000):
-        port = 10000 + int.from_bytes(os.urandom(2), "big") % (low - 10000)
+        with PORTS_LOCK:
+            port = next(PORTS)
         with socket.socket() as probe4, socket.socket(socket.AF_INET6) as probe6:
             try:
                 probe4.bind(("0.0.0.0", port))
@@ -52,8 +82,31 @@ def free_port():
     raise AssertionError("no free port")
 
 
+def ask_windows(*words):
+    """What the test program says there: its exit code, and what it printed."""
+    done = subprocess.run([windows.WINE, MISBEHAVE, *map(str, words)], capture_output=True,
+                          text=True, env=dict(os.environ, **windows.environment(BUILD)),
+                          stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
+    return done.returncode, done.stdout
+
+
+def end_process(pid):
+    """Ends one of svcmgr's processes, which has no say in it."""
+    if WINDOWS:
+        assert ask_windows("kill", pid)[0] == 0
+    else:
+        os.kill(pid, signal.SIGKILL)
+
+
 def pid_is_alive(pid):
-    """Whether a process exists and is no zombie."""
+    """Whether a process of svcmgr's exists and is no zombie."""
+    if WINDOWS:
+        return ask_windows("alive", pid)[0] == 0
+    return is_alive(pid)
+
+
+def is_alive(pid):
+    """The same for any process of this system."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -70,13 +123,27 @@ def processes_with(needle):
         for name in ("cmdline", "environ"):
             with contextlib.suppress(OSError):
                 if needle.encode() in Path(f"/proc/{entry}/{name}").read_bytes():
-                    if pid_is_alive(int(entry)):
+                    if is_alive(int(entry)):
                         found.append(int(entry))
                     break
+        else:
+            # Wine shows the environment of nobody; the directory is the one that it runs in.
+            with contextlib.suppress(OSError):
+                if WINDOWS and needle in os.readlink(f"/proc/{entry}/cwd"):
+                    found.append(int(entry))
     return found
 
 
-def get(port, path="/health", host="127.0.0.1", timeout=5):
+def pauses(pid):
+    """How often the process has gone to sleep by itself; 0 if it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches:"):
+                return int(line.split()[1])
+    return 0
+
+
+def get(port, path="/health", host="127.0.0.1", timeout=LIMIT):
     """One HTTP request on a new connection: (status, body)."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
@@ -85,6 +152,23 @@ def get(port, path="/health", host="127.0.0.1", timeout=5):
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def make_certain(keys):
+    """On a busy machine misbehave may not have come to its words when it counts as ready: what stays
+    says when it has come so far, and what ends does so before it is ready, however late."""
+    words = keys["command"]
+    if keys.keys() & {"ready", "health"}:
+        return
+    if words[-1] == "sleep-forever":
+        words.insert(-1, "notify-ready")
+        keys["ready"] = "notify"
+        keys.pop("settle", None)
+    elif ENDS & set(words) and "sleep" not in words:
+        keys.setdefault("settle", "1m")
+
+
+ENDS = {"exit", "die"}
 
 
 class Result:
@@ -112,27 +196,49 @@ class Site:
         self.state_dir = self.directory / "state"
         self.config_dir.mkdir()
         self.children = []
+        self.control = None  # the kind of control channel that start and run ask for
         self.environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": os.environ.get("HOME", "/root"),
         }
+        if WINDOWS:
+            self.environment.update(windows.environment(BUILD))
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
 
+    def without_leak_check(self):
+        """Sanitizer builds look for leaks with a process that traces the one that ends: under
+        strace that fails, and when the tracer is killed the other waits for it for ever."""
+        options = self.environment.get("ASAN_OPTIONS", "")
+        self.environment["ASAN_OPTIONS"] = f"{options}:detect_leaks=0".lstrip(":")
+
     # -- commands ------------------------------------------------------------------------------
 
-    def command(self, *words):
-        return [SVCMGR, "--config-dir", str(self.config_dir), "--state-dir", str(self.state_dir),
-                *map(str, words)]
+    def program(self, word):
+        """A program's path, as the system that runs it has it."""
+        return [windows.WINE, word] if word.endswith(".exe") else [word]
 
-    def svcmgr(self, *words, timeout=60, **options):
+    def native(self, word):
+        """A word for svcmgr, in which a path is one of the system that it runs on."""
+        word = str(word)
+        here = str(self.directory)
+        return windows.path(word) if WINDOWS and word.startswith((here, str(BUILD))) else word
+
+    def command(self, *words):
+        return [*self.program(SVCMGR), "--config-dir", self.native(self.config_dir),
+                "--state-dir", self.native(self.state_dir), *map(self.native, words)]
+
+    def svcmgr(self, *words, timeout=LIMIT * 2, **options):
         """Runs a command to its end."""
         begin = time.monotonic()
-        completed = subprocess.run(self.command(*words), capture_output=True, text=True,
-                                   errors="surrogateescape", timeout=timeout,
-                                   env=options.pop("env", self.environment),
-                                   stdin=subprocess.DEVNULL, check=False, **options)
+        options.setdefault("env", self.environment)
+        options.update(timeout=timeout, stdin=subprocess.DEVNULL, check=False)
+        if WINDOWS:
+            completed = windows.run(self.command(*words), **options)
+        else:
+            completed = subprocess.run(self.command(*words), capture_output=True, text=True,
+                                       errors="surrogateescape", **options)
         return Result(completed, time.monotonic() - begin)
 
     def spawn(self, *words, **options):
@@ -149,7 +255,9 @@ class Site:
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.DEVNULL)
         options.setdefault("start_new_session", True)
-        child = subprocess.Popen([str(word) for word in words], **options)
+        if WINDOWS:
+            options["env"] = {**options.get("env", os.environ), **windows.environment(BUILD)}
+        child = subprocess.Popen([*self.program(str(words[0])), *map(str, words[1:])], **options)
         self.children.append(child)
         return child
 
@@ -163,8 +271,12 @@ class Site:
 
     def add(self, name, command, **keys):
         """Writes a configuration from a command and further keys."""
-        keys["command"] = [str(word) for word in command]
-        keys.setdefault("directory", str(self.directory))
+        keys["command"] = [self.native(word) for word in command]
+        keys["directory"] = self.native(keys.get("directory", self.directory))
+        if WINDOWS:  # nobody can say there that he is ready
+            keys.setdefault("stop", {"timeout": windows.STOP_TIMEOUT})
+        elif command[0] == MISBEHAVE:
+            make_certain(keys)
         return self.write(name, json.dumps(keys))
 
     def add_webui(self, name="webui", port=None, **keys):
@@ -176,8 +288,11 @@ class Site:
         self.add(name, [WEBUI, "--quiet"], **keys)
         return port
 
+    def control_words(self):
+        return ["--control", self.control] if self.control else []
+
     def start(self, name="webui", *options):
-        result = self.svcmgr("start", name, *options)
+        result = self.svcmgr("start", name, *self.control_words(), *options)
         assert result.code == 0, result
         return self.status(name)
 
@@ -211,6 +326,9 @@ class Site:
 
     def clean_up(self):
         """Stops everything of this site; returns what would not go by itself."""
+        for child in self.children:
+            if "start" in child.args:  # one that lost its supervisor would start another one
+                child.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.svcmgr("stop", "--all", "--now")
         for child in self.children:

@@ -87,7 +87,7 @@ static void reads_the_rest_of_a_listener(void **state)
                         "{\"address\":\"unix:/a\"},"
                         "{\"address\":\"unix:/b\",\"mode\":\"660\",\"backlog\":65535}]");
 
-    assert_int_equal(config.listeners[0].backlog, 511);
+    assert_int_equal(config.listeners[0].backlog, 4096);
     assert_int_equal(config.listeners[1].backlog, 1);
     assert_int_equal(config.listeners[2].mode, 0600);
     assert_int_equal(config.listeners[3].mode, 0660);

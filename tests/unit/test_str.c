@@ -201,6 +201,10 @@ static void writes_command_lines(void **state)
         { { "abc", "d e" }, 8, "abc ..." },
         { { "a\x7F" }, 64, "'a?'" },
         { { "a b c" }, 10, "'a b c..." },
+        { { "a\xC2\x9B"
+            "b\xFF" },
+                64, "a?b?" },
+        { { "abc\xC3\xA9g" }, 8, "abc?..." }, /* cut inside a character */
         { { "a" }, 4, "..." },
         { { "a" }, 3, "" },
         { { NULL }, 3, "" },
@@ -221,8 +225,17 @@ static void makes_text_printable(void **state)
 {
     char text[] = "a\tb\x1B[2J\x7F\xC3\xA9";
 
+    char controls[] = "\xC2\x80|\xC2\x9B"
+                      "31m|\xC2\xA0|\xE2\x82\xAC";
+    char broken[] = "\x9B"
+                    "31m|\xC3|\xE2\x82|\xFF\xC3";
+
     str_make_printable(text);
     assert_string_equal(text, "a?b?[2J?\xC3\xA9");
+    str_make_printable(controls);
+    assert_string_equal(controls, "?|?31m|\xC2\xA0|\xE2\x82\xAC");
+    str_make_printable(broken);
+    assert_string_equal(broken, "?31m|?|??|??");
 }
 
 static void finds_signals(void **state)

@@ -1,0 +1,130 @@
+"""Services for the tests of supervision, and what these ask of them again and again."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from channel import connect
+from puppet import PYTHON, Puppet
+from support import free_port, wait_until
+
+# Answers each request with the status that a file holds, after so many seconds; 200 without one.
+SERVER = """
+import http.server, socket, sys, time
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            status, pause = open(sys.argv[1]).read().split()
+        except FileNotFoundError:
+            status, pause = 200, 0
+        time.sleep(float(pause))
+        self.send_response(int(status))
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("", 0), Answer, False)
+server.socket = socket.socket(fileno=3)
+server.serve_forever()
+"""
+
+
+class Answers:
+    """What the server below says to its health check."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def are(self, status, pause=0):
+        fresh = Path(f"{self.path}.new")
+        fresh.write_text(f"{status} {pause}")
+        fresh.rename(self.path)
+
+
+class Control:
+    """A connection to a supervisor's control channel."""
+
+    def __init__(self, site, name):
+        self.socket, self.lines = connect(site, name)
+        self.last = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+        self.socket.close()
+
+    def send(self, method, **params):
+        self.last += 1
+        request = {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}
+        self.socket.sendall(json.dumps(request).encode() + b"\n")
+        return self.last
+
+    def call(self, method, **params):
+        """The answer to a request; others that come before it are dropped."""
+        wanted = self.send(method, **params)
+        while True:
+            line = self.lines.readline()
+            assert line, "the supervisor closed the connection"
+            answer = json.loads(line)
+            if answer.get("id") == wanted:
+                return answer
+
+
+def inherit(port=None):
+    return {"address": f"127.0.0.1:{port or free_port()}", "socket": "inherit"}
+
+
+def add_puppet(site, name="web", **keys):
+    puppet = Puppet(site.directory / f"{name}.sock")
+    site.add(name, puppet.command, **keys)
+    return puppet
+
+
+def start_puppet(site, name="web", **keys):
+    """A puppet that has said that it is ready, and its status."""
+    keys.setdefault("ready", "notify")
+    puppet = add_puppet(site, name, **keys)
+    starting = site.spawn("start", name)
+    puppet.notify("READY=1")
+    assert starting.wait(20) == 0
+    return puppet, site.status(name)
+
+
+def add_server(site, name="web", **keys):
+    """An HTTP server whose health can be changed; returns the switch."""
+    answers = Answers(site.directory / f"{name}.answers")
+    keys.setdefault("listen", inherit())
+    keys["health"] = {"http": "/health", "interval": "50ms", "timeout": "2s",
+                      **keys.get("health", {})}
+    site.add(name, [PYTHON, "-I", "-S", "-c", SERVER, answers.path], **keys)
+    return answers
+
+
+def seconds_between(earlier, later):
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def wait_for_status(site, name, holds, what="that status"):
+    """Waits until the status is as wanted and returns it."""
+    def look():
+        nonlocal status
+        status = site.status(name)
+        return holds(status)
+
+    status = None
+    try:
+        wait_until(look, what)
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}; it is {status}; before that: {causes(site, name)}") from None
+    return status
+
+
+def causes(site, name, event=None):
+    return [entry["cause"] for entry in site.events(name)
+            if event is None or entry["event"] == event]
+
+
+def states(site, name):
+    """The states of a service, in order, as its history tells them."""
+    return [entry["to"] for entry in site.events(name) if entry["event"] == "state"]

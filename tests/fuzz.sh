@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Fuzzes one target; prints its last words if it fails.  SVCMGR_FUZZ_SECONDS says for how long; else
+# it is half a minute for the control channel, where one run takes milliseconds, and 3 s for the
+# others.
+#
+# A target NAME begins with the inputs in tests/fuzz/NAME and knows the words of tests/fuzz/NAME.dict,
+# where there are such.
+#
+# usage: fuzz.sh TARGET
+set -uo pipefail
+target=$1
+name=$(basename "$target")
+inputs=$(dirname "$0")/fuzz/$name
+seconds=3
+[ "$name" != fuzz_control ] || seconds=30
+seconds=${SVCMGR_FUZZ_SECONDS:-$seconds}
+
+# What it writes: in memory where that can be had, and gone with us also when it crashes.
+TMPDIR=$(mktemp -d /dev/shm/svcmgr-fuzz-XXXXXX 2> /dev/null || mktemp -d) || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+mkdir "$TMPDIR/found"
+
+words=("$target" "-max_total_time=$seconds" -timeout=30 -print_final_stats=1 -entropic_scale_per_exec_time=1 "-artifact_prefix=$target.")
+[ ! -f "$inputs.dict" ] || words+=("-dict=$inputs.dict")
+words+=("$TMPDIR/found")
+[ ! -d "$inputs" ] || words+=("$inputs")
+"${words[@]}" > "$target.log" 2>&1 && exit 0
+tail -n 50 "$target.log"
+echo "$target"
+exit 1
