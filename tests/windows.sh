@@ -49,13 +49,19 @@ wine wineboot -i > "$work/wine.log" 2>&1 || { cat "$work/wine.log"; fail "Wine d
 # Windows are there, and messages to them, with nothing to show them on.
 wine reg add 'HKCU\Software\Wine\Drivers' /v Graphics /d null /f >> "$work/wine.log" 2>&1
 stop_machine
+# Else it goes down where no program has run for 3 s, and a program that comes just then goes with it
+# (wineserver(1), -p).
+wineserver -p > /dev/null 2>&1
 
 result=0
 ctest --test-dir "$work" -V -j "$(getconf _NPROCESSORS_ONLN)" --timeout 300 > "$work/ctest.log" 2>&1 ||
     result=1
 sed -n 's/^[0-9]*: \(skipped on Wine: .*\)/\1/p' "$work/ctest.log" | sort
 if [ $result = 1 ]; then
-    tail -n 150 "$work/ctest.log"
+    sed -n 's/^[[:space:]]*\([0-9]*\) - .* (.*)$/\1/p' "$work/ctest.log" | while read -r number; do
+        grep "^$number: " "$work/ctest.log" | tail -n 50
+    done
+    sed -n '/ tests failed out of /,$p' "$work/ctest.log"
     fail "a test failed"
 fi
 tail -n 4 "$work/ctest.log"

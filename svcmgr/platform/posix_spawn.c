@@ -320,20 +320,21 @@ static void execute_program(int executable, const char *const *words, char *cons
 
 extern char **environ;
 
-static void set_passed_on(platform_handle handle, bool passed_on)
+static bool set_passed_on(platform_handle handle, bool passed_on)
 {
-    (void)sys.fcntl((int)handle, F_SETFD, passed_on ? 0 : FD_CLOEXEC);
+    return sys.fcntl((int)handle, F_SETFD, passed_on ? 0 : FD_CLOEXEC) != -1;
 }
 
 void platform_keep_private(platform_handle handle)
 {
     if (handle != PLATFORM_NO_HANDLE)
-        set_passed_on(handle, false);
+        (void)set_passed_on(handle, false);
 }
 
 int platform_become(platform_handle program, const char *const *words, const platform_handle *kept,
         size_t kept_count, struct err *err)
 {
+    bool passed_on = true;
     sigset_t mask;
     int code;
 
@@ -343,11 +344,13 @@ int platform_become(platform_handle program, const char *const *words, const pla
         return 0;
     }
     for (size_t i = 0; i < kept_count; i++)
-        set_passed_on(kept[i], true);
-    posix_execute((int)program, words, environ);
+        passed_on = passed_on && set_passed_on(kept[i], true);
+    /* With a handle less the next image would be deaf, and its supervisor's end untold. */
+    if (passed_on)
+        posix_execute((int)program, words, environ);
     code = errno;
     for (size_t i = 0; i < kept_count; i++)
-        set_passed_on(kept[i], false);
+        (void)set_passed_on(kept[i], false);
     posix_restore_signals(&mask);
     return err_set(err, posix_kind(code), code, "cannot execute %s: %s", words[0], strerror(code));
 }

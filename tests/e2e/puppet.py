@@ -111,8 +111,27 @@ def say(text, fd=1):
 
 def on(name, code):
     """At a signal, ends with this code; None: goes on."""
+    global woken
+    if woken is None:
+        woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     number = getattr(signal, "SIG" + name)
     signal.signal(number, lambda *_: None if code is None else os._exit(code))
+
+
+woken = None  # what is readable once a signal has come, whose handler may not have run
+
+
+def next_connection(listener):
+    """A handler in Python does not run while accept() waits, which a signal that comes just before
+    does not end."""
+    if woken is not None:
+        import select
+
+        while listener not in select.select([listener, woken], [], [])[0]:
+            os.read(woken, 64)
+    return listener.accept()[0]
 
 
 def listen(path):
@@ -129,7 +148,7 @@ def perform(path):
     scope = dict(globals())
     listener = listen(path)
     while True:
-        connection, _ = listener.accept()
+        connection = next_connection(listener)
         with connection, connection.makefile("rw") as stream:
             for line in stream:
                 code = json.loads(line)

@@ -27,7 +27,8 @@ def kill_supervisor(site, name="web"):
 
 def test_what_is_printed_around_a_kill_is_lost_by_the_piece_at_most(site):
     kills, count = 12, 40000
-    add_job(site, "lines", str(count), "50", logs={"max_size": "64KiB", "keep": 1000})
+    add_job(site, "notify-ready", "lines", str(count), "50", ready="notify",
+            logs={"max_size": "64KiB", "keep": 1000})
     site.start("web")
     for _ in range(kills):
         kill_supervisor(site)

@@ -228,7 +228,8 @@ def test_nobody_who_asks_notices(site, installed):
 
 def test_not_a_line_of_the_output_is_lost(site, installed):
     count = 20000
-    add_job(site, "lines", str(count), "50", logs={"max_size": "64KiB", "keep": 1000})
+    add_job(site, "notify-ready", "lines", str(count), "50", ready="notify",
+            logs={"max_size": "64KiB", "keep": 1000})
     assert installed.run("start", "web").returncode == 0
     for _ in range(10):
         upgrade(site)
