@@ -223,6 +223,14 @@ static void start_level(
             end_start(cli, &jobs[i]);
 }
 
+static int report_no_memory(void)
+{
+    struct err err;
+
+    err_memory(&err);
+    return report_failure(NULL, NULL, &err);
+}
+
 /* Starts everything in the order; ret_codes (one a place) says how each went. */
 static int start_order(const struct cli *cli, const struct dependency_order *order, int *ret_codes)
 {
@@ -231,7 +239,7 @@ static int start_order(const struct cli *cli, const struct dependency_order *ord
     int code = 0;
 
     if (jobs == NULL)
-        return ERR_FAILED;
+        return report_no_memory();
     for (size_t i = 0; i < order->count; i++) {
         jobs[i].target = &order->list[i].target;
         jobs[i].is_named = order->list[i].is_named;
@@ -302,8 +310,10 @@ static int start_targets(const struct cli *cli, struct target *targets, size_t c
     if (cli->only_dependencies && order.count > 0 && targets[0].code == 0)
         free(order.list[--order.count].needs);
     codes = calloc(order.count + 1, sizeof *codes);
-    if (codes == NULL)
-        return ERR_FAILED;
+    if (codes == NULL) {
+        dependencies_free(&order);
+        return report_no_memory();
+    }
     code = start_order(cli, &order, codes);
     if (!cli->only_dependencies)
         code = 0;
