@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "platform.h"
+#include "sockaddr.h"
 
 /* The descriptor that the first passed handle is put at: sd_listen_fds(3). */
 #define POSIX_FIRST_PASSED 3
@@ -21,10 +22,6 @@ enum err_kind posix_kind(int code);
  * have made. */
 int posix_replace_file(const char *path, const char *data, size_t length, unsigned mode,
         bool is_private, struct err *err);
-
-/* An address as the system wants it; returns its length, 0 if it cannot be expressed. */
-socklen_t posix_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage);
-bool posix_from_sockaddr(const struct sockaddr_storage *storage, struct address *ret_address);
 
 int posix_open_socket(const struct address *address);
 

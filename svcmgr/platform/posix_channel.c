@@ -211,7 +211,7 @@ int platform_control_listen(
 static int connect_to(const struct address *address, platform_handle *ret_handle, struct err *err)
 {
     struct sockaddr_storage storage;
-    socklen_t length = posix_to_sockaddr(address, &storage);
+    socklen_t length = sockaddr_make(address, &storage);
     int fd = posix_open_socket(address);
 
     if (fd == -1)

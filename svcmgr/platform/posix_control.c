@@ -90,7 +90,7 @@ int platform_tcp_connect(const struct address *address, int64_t deadline_ms,
         platform_handle *ret_handle, struct err *err)
 {
     struct sockaddr_storage storage;
-    socklen_t length = posix_to_sockaddr(address, &storage);
+    socklen_t length = sockaddr_make(address, &storage);
     int code = 0;
     int fd = posix_open_socket(address);
 

@@ -16,61 +16,6 @@
 
 #include "banned.h"
 
-socklen_t posix_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_storage;
-    struct sockaddr_un *local = (struct sockaddr_un *)ret_storage;
-
-    memset(ret_storage, 0, sizeof *ret_storage);
-    switch (address->family) {
-    case ADDRESS_NONE:
-        break;
-    case ADDRESS_IPV4:
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(address->port);
-        memcpy(&v4->sin_addr, address->ip, 4);
-        return sizeof *v4;
-    case ADDRESS_IPV6:
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(address->port);
-        memcpy(&v6->sin6_addr, address->ip, 16);
-        return sizeof *v6;
-    case ADDRESS_UNIX:
-        local->sun_family = AF_UNIX;
-        if (str_copy(local->sun_path, sizeof local->sun_path, address->path))
-            return sizeof *local;
-        break;
-    }
-    return 0;
-}
-
-bool posix_from_sockaddr(const struct sockaddr_storage *storage, struct address *ret_address)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
-    const struct sockaddr_un *local = (const struct sockaddr_un *)storage;
-    struct address address = { .family = ADDRESS_NONE };
-
-    if (storage->ss_family == AF_INET) {
-        address.family = ADDRESS_IPV4;
-        address.port = ntohs(v4->sin_port);
-        memcpy(address.ip, &v4->sin_addr, 4);
-    } else if (storage->ss_family == AF_INET6) {
-        address.family = ADDRESS_IPV6;
-        address.port = ntohs(v6->sin6_port);
-        memcpy(address.ip, &v6->sin6_addr, 16);
-    } else if (storage->ss_family == AF_UNIX) {
-        address.family = ADDRESS_UNIX;
-        (void)str_format(address.path, sizeof address.path, "%.*s", (int)sizeof local->sun_path,
-                local->sun_path);
-    } else {
-        return false;
-    }
-    *ret_address = address;
-    return true;
-}
-
 static int local_address(int fd, struct address *ret_address)
 {
     struct sockaddr_storage storage;
@@ -79,7 +24,7 @@ static int local_address(int fd, struct address *ret_address)
     memset(&storage, 0, sizeof storage);
     if (getsockname(fd, (struct sockaddr *)&storage, &length) == -1)
         return -1;
-    return posix_from_sockaddr(&storage, ret_address) ? 0 : -1;
+    return sockaddr_read(&storage, ret_address) ? 0 : -1;
 }
 
 static int set_flag(int fd, int level, int name, int value)
@@ -121,7 +66,7 @@ static int bind_socket(int fd, const struct platform_bind *bind)
 
     if (bind->temporary != NULL)
         (void)str_copy(address.path, sizeof address.path, bind->temporary);
-    length = posix_to_sockaddr(&address, &storage);
+    length = sockaddr_make(&address, &storage);
     if (length == 0) {
         errno = ENAMETOOLONG;
         return -1;
@@ -227,7 +172,7 @@ size_t platform_own_addresses(struct address *ret_addresses, size_t max)
         memset(&storage, 0, sizeof storage);
         memcpy(&storage, at->ifa_addr,
                 family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-        if (posix_from_sockaddr(&storage, &ret_addresses[count])) {
+        if (sockaddr_read(&storage, &ret_addresses[count])) {
             ret_addresses[count].port = 0;
             count++;
         }

@@ -116,7 +116,7 @@ struct platform_source *platform_connect(
         const struct address *address, int role, void *owner, struct err *err)
 {
     struct sockaddr_storage storage;
-    socklen_t length = posix_to_sockaddr(address, &storage);
+    socklen_t length = sockaddr_make(address, &storage);
     int fd = length == 0 ? -1 : posix_open_socket(address);
     struct platform_source *source;
 
@@ -181,7 +181,7 @@ static bool both_ends(
     memset(&peer, 0, sizeof peer);
     return getsockname(source->fd, (struct sockaddr *)&own, &own_length) == 0 &&
             getpeername(source->fd, (struct sockaddr *)&peer, &peer_length) == 0 &&
-            posix_from_sockaddr(&own, ret_own) && posix_from_sockaddr(&peer, ret_peer) &&
+            sockaddr_read(&own, ret_own) && sockaddr_read(&peer, ret_peer) &&
             address_is_ip(ret_own);
 }
 

@@ -18,7 +18,7 @@ static bool set_flag(SOCKET s, int level, int name, DWORD value)
 static DWORD bind_exclusively(SOCKET s, const struct address *address, bool only_ipv6)
 {
     struct sockaddr_storage storage;
-    int length = windows_to_sockaddr(address, &storage);
+    int length = sockaddr_make(address, &storage);
 
     if (length == 0)
         return WSAENAMETOOLONG;

@@ -21,7 +21,7 @@ static bool bind_anywhere(SOCKET s, enum address_family family)
 {
     struct address any = { .family = family };
     struct sockaddr_storage storage;
-    int length = windows_to_sockaddr(&any, &storage);
+    int length = sockaddr_make(&any, &storage);
 
     return bind(s, (struct sockaddr *)&storage, length) == 0;
 }
@@ -50,7 +50,7 @@ static DWORD begin_connect(
 {
     LPFN_CONNECTEX connect_ex;
     struct sockaddr_storage storage;
-    int length = windows_to_sockaddr(address, &storage);
+    int length = sockaddr_make(address, &storage);
     DWORD code;
 
     if (length == 0)

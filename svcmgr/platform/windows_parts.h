@@ -9,6 +9,7 @@
 #include <windows.h>
 
 #include "platform.h"
+#include "sockaddr.h"
 
 /* ---- Handles --------------------------------------------------------------------------------- */
 
@@ -243,9 +244,6 @@ int windows_duplex_pipe(HANDLE *ret_ours, HANDLE *ret_other, struct err *err);
 bool windows_sockets_begin(void);
 /* Not inherited by anybody, fit for overlapped calls, blocking; INVALID_SOCKET on failure. */
 SOCKET windows_open_socket(const struct address *address);
-/* Returns its length, 0 if it cannot be expressed. */
-int windows_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage);
-bool windows_from_sockaddr(const struct sockaddr_storage *storage, struct address *ret_address);
 bool windows_own_address(SOCKET s, struct address *ret_address);
 bool windows_peer_address(SOCKET s, struct address *ret_address);
 /* On a TCP stream a short line does not wait until the one before it is acknowledged. */

@@ -212,7 +212,7 @@ int platform_tcp_connect(const struct address *address, int64_t deadline_ms,
         platform_handle *ret_handle, struct err *err)
 {
     struct sockaddr_storage storage;
-    int length = windows_to_sockaddr(address, &storage);
+    int length = sockaddr_make(address, &storage);
     SOCKET s = windows_open_socket(address);
     DWORD code = 0;
     u_long on = 1;

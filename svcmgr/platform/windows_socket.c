@@ -1,6 +1,5 @@
 #include "windows_parts.h"
 
-#include <afunix.h>
 #include <iphlpapi.h>
 #include <mstcpip.h>
 #include <stdlib.h>
@@ -30,61 +29,6 @@ bool windows_sockets_begin(void)
 
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
-int windows_to_sockaddr(const struct address *address, struct sockaddr_storage *ret_storage)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_storage;
-    struct sockaddr_un *local = (struct sockaddr_un *)ret_storage;
-
-    memset(ret_storage, 0, sizeof *ret_storage);
-    switch (address->family) {
-    case ADDRESS_NONE:
-        break;
-    case ADDRESS_IPV4:
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(address->port);
-        memcpy(&v4->sin_addr, address->ip, 4);
-        return (int)sizeof *v4;
-    case ADDRESS_IPV6:
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(address->port);
-        memcpy(&v6->sin6_addr, address->ip, 16);
-        return (int)sizeof *v6;
-    case ADDRESS_UNIX:
-        local->sun_family = AF_UNIX;
-        if (str_copy(local->sun_path, sizeof local->sun_path, address->path))
-            return (int)sizeof *local;
-        break;
-    }
-    return 0;
-}
-
-bool windows_from_sockaddr(const struct sockaddr_storage *storage, struct address *ret_address)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
-    const struct sockaddr_un *local = (const struct sockaddr_un *)storage;
-    struct address address = { .family = ADDRESS_NONE };
-
-    if (storage->ss_family == AF_INET) {
-        address.family = ADDRESS_IPV4;
-        address.port = ntohs(v4->sin_port);
-        memcpy(address.ip, &v4->sin_addr, 4);
-    } else if (storage->ss_family == AF_INET6) {
-        address.family = ADDRESS_IPV6;
-        address.port = ntohs(v6->sin6_port);
-        memcpy(address.ip, &v6->sin6_addr, 16);
-    } else if (storage->ss_family == AF_UNIX) {
-        address.family = ADDRESS_UNIX;
-        (void)str_format(address.path, sizeof address.path, "%.*s", (int)sizeof local->sun_path,
-                local->sun_path);
-    } else {
-        return false;
-    }
-    *ret_address = address;
-    return true;
-}
-
 bool windows_own_address(SOCKET s, struct address *ret_address)
 {
     struct sockaddr_storage storage;
@@ -92,7 +36,7 @@ bool windows_own_address(SOCKET s, struct address *ret_address)
 
     memset(&storage, 0, sizeof storage);
     return getsockname(s, (struct sockaddr *)&storage, &length) == 0 &&
-            windows_from_sockaddr(&storage, ret_address);
+            sockaddr_read(&storage, ret_address);
 }
 
 bool windows_peer_address(SOCKET s, struct address *ret_address)
@@ -102,7 +46,7 @@ bool windows_peer_address(SOCKET s, struct address *ret_address)
 
     memset(&storage, 0, sizeof storage);
     return getpeername(s, (struct sockaddr *)&storage, &length) == 0 &&
-            windows_from_sockaddr(&storage, ret_address);
+            sockaddr_read(&storage, ret_address);
 }
 
 static bool add_address(
@@ -116,7 +60,7 @@ static bool add_address(
     memcpy(&storage, from->lpSockaddr,
             (size_t)from->iSockaddrLength < sizeof storage ? (size_t)from->iSockaddrLength
                                                            : sizeof storage);
-    if (windows_from_sockaddr(&storage, &ret_addresses[*count])) {
+    if (sockaddr_read(&storage, &ret_addresses[*count])) {
         ret_addresses[*count].port = 0;
         (*count)++;
     }
@@ -236,7 +180,7 @@ bool platform_unix_is_live(const char *path)
     if (!str_copy(address.path, sizeof address.path, path))
         return false;
     s = windows_open_socket(&address);
-    length = windows_to_sockaddr(&address, &storage);
+    length = sockaddr_make(&address, &storage);
     is_live = s != INVALID_SOCKET && connect(s, (struct sockaddr *)&storage, length) == 0;
     if (s != INVALID_SOCKET)
         (void)closesocket(s);

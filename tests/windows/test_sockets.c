@@ -63,7 +63,7 @@ static enum platform_bind_result bind_result(const struct address *address)
 static SOCKET bind_plainly(const struct address *address, bool both_families, bool listens)
 {
     struct sockaddr_storage storage;
-    int length = windows_to_sockaddr(address, &storage);
+    int length = sockaddr_make(address, &storage);
     SOCKET s = windows_open_socket(address);
     DWORD off = 0;
 
@@ -472,7 +472,7 @@ static void a_connection_to_itself_is_told(void **state)
     int length;
 
     own.port = port_of(s);
-    length = windows_to_sockaddr(&own, &storage);
+    length = sockaddr_make(&own, &storage);
     assert_int_equal(connect(s, (struct sockaddr *)&storage, length), 0);
     source = platform_watch_stream(windows_of_socket(s), 1, NULL);
     assert_true(platform_is_self_connected(source));
