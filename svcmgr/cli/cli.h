@@ -72,6 +72,7 @@ struct cli {
     bool tty;               /* of exec */
     bool stdin_too;         /* of exec */
     bool help;
+    bool version;
     const char *lines;
     const char *since;
     const char *timeout;    /* of exec */

@@ -63,6 +63,7 @@ const struct option_row options[] = {
     { "--quiet", 'q', NULL, FOR_ALL, MEMBER(quiet), "print errors only" },
     { "--verbose", 'v', NULL, FOR_ALL, MEMBER(verbose), "say more" },
     { "--help", 'h', NULL, FOR_ALL, MEMBER(help), "say how to use the command" },
+    { "--version", 0, NULL, FOR(CLI_VERSION), MEMBER(version), "the same without the command" },
     { "--all", 0, NULL, FOR(CLI_START) | FOR(CLI_STOP) | FOR(CLI_UPGRADE), MEMBER(all),
             "every service" },
     { "--direct", 0, NULL, FOR(CLI_START) | FOR(CLI_STOP), MEMBER(direct),

@@ -154,9 +154,9 @@ int parse_words(int argc, char **argv, struct cli *ret_cli, struct err *err)
         }
     }
     if (cli.command == CLI_COMMAND_COUNT) {
-        if (!cli.help)
+        if (!cli.help && !cli.version)
             return err_set(err, ERR_USAGE, 0, "a command is missing; type svcmgr help");
-        cli.command = CLI_HELP;
+        cli.command = cli.help ? CLI_HELP : CLI_VERSION;
         cli.help = false;
     }
     if ((takers & FOR(cli.command)) == 0)

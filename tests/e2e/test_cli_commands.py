@@ -233,6 +233,9 @@ def test_version(site):
     assert words[0] == "svcmgr" and re.fullmatch(r"\d+\.\d+\.\d+\S*", words[1])
     add_job(site)
     assert site.status("job")["version"] == words[1]
+    assert site.svcmgr("--version").out == site.svcmgr("version").out
+    assert json.loads(site.svcmgr("--version", "--json").out) == {"version": words[1]}
+    assert site.svcmgr("status", "job", "--version").code == 2
 
 
 @pytest.mark.parametrize("words", [["help"], ["list"], ["version", "--json"]])
