@@ -62,11 +62,16 @@ step_windows() { tests/windows.sh; }
 suite_windows="windows, cross-built, under $(wine --version 2> /dev/null)"
 
 # The end-to-end tests against one build, WORKERS a processor: most of them wait most of the time.
+# Their files lie in a folder of their own: pytest's own is cleared by other runs of it.
 end_to_end() {
-    local build=$1 workers=$2
+    local build=$1 workers=$2 place result=0
     shift 2
+    place=$(mktemp -d)
     env SVCMGR_BUILD="$PWD/build/$build" "$@" /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-        --durations 40 -n "$((jobs * workers))" --dist loadfile tests/e2e
+        --basetemp "$place/t" --durations 40 -n "$((jobs * workers))" --dist loadfile tests/e2e ||
+        result=1
+    [ $result = 1 ] || rm -rf "$place" # else for whoever looks why
+    return $result
 }
 
 step_release() { end_to_end release 3; }
