@@ -143,6 +143,14 @@ int platform_lock(const char *path, platform_handle *ret_handle, struct err *err
 bool platform_is_locked(const char *path);
 /* Processes that have it; returns how many were found, at most max. */
 size_t platform_lock_holders(const char *path, int64_t *ret_pids, size_t max);
+/* Where a duplicate holds nothing (platform_has_keeper() is false), a lock is handed over by these.
+ * Locks it for whoever comes after the present holder: nobody else gets it from here on, and it
+ * counts as held also when that one has let it go.  Somebody is the heir already: kind
+ * ERR_DUPLICATE. */
+int platform_lock_as_heir(const char *path, platform_handle *ret_handle, struct err *err);
+/* It has let it go, or is about to: from now on it is ours like any other.  False if it was not had
+ * by the deadline; then we go on as the heir. */
+bool platform_lock_inherit(platform_handle lock, int64_t deadline_ms);
 /* Writes the one line for people into a lock file that we hold. */
 int platform_write_lock(platform_handle lock, const char *text, struct err *err);
 
@@ -622,7 +630,22 @@ void platform_reap(int64_t pid);
  * end of others: platform_child_ended() tells of one that matters. */
 void platform_leave_unreaped(int64_t pid);
 
-/* ---- Channels between keeper and supervisor (POSIX) ------------------------------------------ */
+/* What a child of ours is held by, where no keeper does that: its process and its tree, and what
+ * else is known of it, for another platform_child_take() alone. */
+struct platform_lent {
+    platform_handle process;
+    platform_handle tree;
+    int32_t state;
+};
+/* For the process that takes our place; they stay ours.  False if it is no child of ours. */
+bool platform_child_lend(int64_t pid, struct platform_lent *ret_lent);
+/* It is our child from now on, and its handles are ours; on failure they are closed. */
+int platform_child_take(
+        const struct identity *child, const struct platform_lent *lent, struct err *err);
+/* Lets go of all but platform_spawn_supervisor()'s, which ends those that nobody else holds. */
+void platform_children_leave(void);
+
+/* ---- Channels between keeper and supervisor, or a supervisor and the next -------------------- */
 
 #define PLATFORM_MESSAGE_BYTES 128
 
@@ -684,8 +707,8 @@ void platform_ring(platform_handle handle);
 
 /* ---- Keeper ---------------------------------------------------------------------------------- */
 
-/* Starts the supervisor: own process group, 'passed' at descriptor 3 and on, the caller's stdio;
- * from an executable's handle. */
+/* Starts the supervisor: own process group where there is a keeper, 'passed' at descriptor 3 and on
+ * (what platform_given() tells of elsewhere), the caller's stdio; from an executable's handle. */
 int platform_spawn_supervisor(platform_handle executable, const char *const *words,
         const platform_handle *passed, size_t count, int64_t *ret_pid, struct err *err);
 

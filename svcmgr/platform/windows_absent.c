@@ -10,43 +10,6 @@ static int refuse(enum err_kind kind, struct err *err, const char *what)
 
 /* ---- A keeper: the supervisor is its own ----------------------------------------------------- */
 
-int platform_channel_pair(platform_handle ret_ends[2], struct err *err)
-{
-    (void)ret_ends;
-    return refuse(ERR_FAILED, err, "no keeper on Windows, so no channel to one");
-}
-
-int platform_channel_send(platform_handle channel, const void *message, platform_handle passed,
-        int64_t timeout_ms, struct err *err)
-{
-    (void)channel;
-    (void)message;
-    (void)passed;
-    (void)timeout_ms;
-    return refuse(ERR_FAILED, err, "no keeper on Windows, so no channel to one");
-}
-
-int platform_channel_receive(
-        platform_handle channel, int64_t timeout_ms, void *ret_message, platform_handle *ret_passed)
-{
-    (void)channel;
-    (void)timeout_ms;
-    (void)ret_message;
-    (void)ret_passed;
-    return -1;
-}
-
-int platform_spawn_supervisor(platform_handle executable, const char *const *words,
-        const platform_handle *passed, size_t count, int64_t *ret_pid, struct err *err)
-{
-    (void)executable;
-    (void)words;
-    (void)passed;
-    (void)count;
-    (void)ret_pid;
-    return refuse(ERR_FAILED, err, "no keeper on Windows, so nobody to start a supervisor");
-}
-
 int platform_become(platform_handle program, const char *const *words, const platform_handle *kept,
         size_t kept_count, struct err *err)
 {
@@ -61,14 +24,6 @@ int platform_become(platform_handle program, const char *const *words, const pla
 void platform_keep_private(platform_handle handle)
 {
     (void)handle;
-}
-
-struct platform_source *platform_watch_channel(platform_handle handle, int role, void *owner)
-{
-    (void)role;
-    (void)owner;
-    platform_close(handle);
-    return NULL;
 }
 
 void platform_take_bell(platform_handle handle)

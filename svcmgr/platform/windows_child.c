@@ -54,7 +54,8 @@ void windows_remove_child(struct windows_child *child)
         at = &(*at)->next;
     *at = child->next;
     stop_watching(child);
-    (void)CloseHandle(child->job);
+    if (child->job != NULL)
+        (void)CloseHandle(child->job);
     (void)CloseHandle(child->process);
     free(child);
 }
@@ -74,7 +75,7 @@ void windows_sweep_children(void)
 
     for (struct windows_child *child = first; child != NULL; child = next) {
         next = child->next;
-        if (child->reaped && windows_is_job_empty(child->job))
+        if (child->reaped && (child->job == NULL || windows_is_job_empty(child->job)))
             windows_remove_child(child);
     }
 }
@@ -175,4 +176,64 @@ void platform_reap(int64_t pid)
 void platform_leave_unreaped(int64_t pid)
 {
     (void)pid; /* its end is told once anyway */
+}
+
+/* ---- Handed over ----------------------------------------------------------------------------- */
+
+/* platform_lent.state: the signal that it was asked to stop with, and ... */
+#define LENT_SIGNAL 0xff
+#define LENT_KILLED 0x100
+#define LENT_REAPED 0x200
+#define LENT_PASSED 0x400
+
+bool platform_child_lend(int64_t pid, struct platform_lent *ret_lent)
+{
+    const struct windows_child *child = windows_find_child(pid, 0);
+
+    if (child == NULL || child->job == NULL)
+        return false;
+    *ret_lent = (struct platform_lent) {
+        .process = windows_of_handle(child->process),
+        .tree = windows_of_handle(child->job),
+        .state = child->asked | (child->killed ? LENT_KILLED : 0) |
+                (child->reaped ? LENT_REAPED : 0) | (child->was_passed ? LENT_PASSED : 0),
+    };
+    return true;
+}
+
+int platform_child_take(
+        const struct identity *child, const struct platform_lent *lent, struct err *err)
+{
+    HANDLE process = windows_handle(lent->process);
+    struct windows_child *taken = NULL;
+
+    if (windows_start_time(process) == child->start_time)
+        taken = windows_add_child(
+                child->pid, child->start_time, process, windows_handle(lent->tree));
+    if (taken == NULL) {
+        platform_close(lent->process);
+        platform_close(lent->tree);
+        return err_set(
+                err, ERR_FAILED, 0, "process %lld cannot be taken over", (long long)child->pid);
+    }
+    taken->asked = lent->state & LENT_SIGNAL;
+    taken->killed = (lent->state & LENT_KILLED) != 0;
+    taken->reaped = (lent->state & LENT_REAPED) != 0;
+    taken->was_passed = (lent->state & LENT_PASSED) != 0;
+    if (taken->reaped || windows_watch_child(taken))
+        return 0;
+    windows_remove_child(taken);
+    return err_set(
+            err, ERR_FAILED, 0, "the end of process %lld cannot be watched", (long long)child->pid);
+}
+
+void platform_children_leave(void)
+{
+    struct windows_child *next;
+
+    for (struct windows_child *child = first; child != NULL; child = next) {
+        next = child->next;
+        if (child->job != NULL)
+            windows_remove_child(child);
+    }
 }

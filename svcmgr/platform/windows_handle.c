@@ -28,8 +28,7 @@ static int duplicate_socket(platform_handle handle, platform_handle *ret_handle,
 
     if (WSADuplicateSocketW(windows_socket(handle), GetCurrentProcessId(), &info) != 0)
         return fail_duplicate((DWORD)WSAGetLastError(), err);
-    copy = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0,
-            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    copy = windows_open_described(&info);
     if (copy == INVALID_SOCKET)
         return fail_duplicate((DWORD)WSAGetLastError(), err);
     *ret_handle = windows_of_socket(copy);

@@ -2,7 +2,10 @@
  *
  * One byte far behind the end is locked, so that everybody can read the file: a locked range cannot
  * be read by others.  The lock is this process's: a duplicate of the handle in another process does
- * not hold it, and it goes when this process ends. */
+ * not hold it, and it goes when this process ends.  So it is handed over by way of the next byte,
+ * the heir's: a process locks that one while the former holder still has the other, and lets it go
+ * when it has the other itself.  Whoever locks the first byte has the lock only if nobody has the
+ * heir's; nothing is said about who of several that wait for a byte gets it. */
 #include "windows_parts.h"
 
 #include <restartmanager.h>
@@ -11,19 +14,20 @@
 #include "banned.h"
 
 #define LOCKED_BYTE     0x100000
+#define HEIR_BYTE       (LOCKED_BYTE + 1)
 #define LOOKER_PAUSE_MS 1
 #define LOOKER_TRIES    2000
 
-static bool try_lock(HANDLE handle, DWORD kind)
+static bool try_lock(HANDLE handle, DWORD byte, DWORD kind)
 {
-    OVERLAPPED place = { .Offset = LOCKED_BYTE };
+    OVERLAPPED place = { .Offset = byte };
 
     return LockFileEx(handle, kind | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place);
 }
 
-static void unlock(HANDLE handle)
+static void unlock(HANDLE handle, DWORD byte)
 {
-    OVERLAPPED place = { .Offset = LOCKED_BYTE };
+    OVERLAPPED place = { .Offset = byte };
 
     (void)UnlockFileEx(handle, 0, 1, 0, &place);
 }
@@ -35,18 +39,43 @@ static bool is_held(DWORD code)
 
 /* Whoever looks whether a lock is held has it shared for an instant.  That must not be taken for an
  * owner, who has it exclusively: a shared lock that we get too shows that there is none. */
-static bool lock_for_us(HANDLE handle)
+static bool lock_byte(HANDLE handle, DWORD byte)
 {
     for (int i = 0; i < LOOKER_TRIES; i++) {
-        if (try_lock(handle, LOCKFILE_EXCLUSIVE_LOCK))
+        if (try_lock(handle, byte, LOCKFILE_EXCLUSIVE_LOCK))
             return true;
-        if (!is_held(GetLastError()) || !try_lock(handle, 0))
+        if (!is_held(GetLastError()) || !try_lock(handle, byte, 0))
             return false;
-        unlock(handle); /* so that two who do this do not see each other for ever */
+        unlock(handle, byte); /* so that two who do this do not see each other for ever */
         (void)WaitForSingleObject(GetCurrentProcess(), LOOKER_PAUSE_MS);
     }
     SetLastError(ERROR_LOCK_VIOLATION);
     return false;
+}
+
+static bool is_byte_held(HANDLE handle, DWORD byte)
+{
+    bool held = !try_lock(handle, byte, 0) && is_held(GetLastError());
+
+    if (!held)
+        unlock(handle, byte);
+    return held;
+}
+
+static bool lock_for_us(HANDLE handle)
+{
+    if (!lock_byte(handle, LOCKED_BYTE))
+        return false;
+    if (!is_byte_held(handle, HEIR_BYTE))
+        return true;
+    unlock(handle, LOCKED_BYTE);
+    SetLastError(ERROR_LOCK_VIOLATION);
+    return false;
+}
+
+static bool lock_as_heir(HANDLE handle)
+{
+    return lock_byte(handle, HEIR_BYTE);
 }
 
 /* Not shared for deletion: a lock file that was replaced would let a second one be locked. */
@@ -60,7 +89,8 @@ static HANDLE open_lock(const char *path)
             OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS, NULL);
 }
 
-int platform_lock(const char *path, platform_handle *ret_handle, struct err *err)
+static int open_and_lock(
+        const char *path, bool (*lock)(HANDLE handle), platform_handle *ret_handle, struct err *err)
 {
     HANDLE handle = open_lock(path);
     BY_HANDLE_FILE_INFORMATION info;
@@ -80,7 +110,7 @@ int platform_lock(const char *path, platform_handle *ret_handle, struct err *err
                 path);
         goto out;
     }
-    if (!lock_for_us(handle)) {
+    if (!lock(handle)) {
         code = GetLastError();
         if (is_held(code))
             err_set(err, ERR_DUPLICATE, (long)code, "%s is locked", path);
@@ -97,6 +127,30 @@ out:
     return result;
 }
 
+int platform_lock(const char *path, platform_handle *ret_handle, struct err *err)
+{
+    return open_and_lock(path, lock_for_us, ret_handle, err);
+}
+
+int platform_lock_as_heir(const char *path, platform_handle *ret_handle, struct err *err)
+{
+    return open_and_lock(path, lock_as_heir, ret_handle, err);
+}
+
+/* Whoever tries to lock it meanwhile has the first byte for an instant. */
+bool platform_lock_inherit(platform_handle lock, int64_t deadline_ms)
+{
+    while (!try_lock(windows_handle(lock), LOCKED_BYTE, LOCKFILE_EXCLUSIVE_LOCK)) {
+        if (platform_now_ms() >= deadline_ms)
+            return false;
+        (void)WaitForSingleObject(GetCurrentProcess(), LOOKER_PAUSE_MS);
+    }
+    unlock(windows_handle(lock), HEIR_BYTE);
+    return true;
+}
+
+/* The heir has its byte before the first one is let go, and the first one before it lets go of its
+ * own: a third look finds what went from the one to the other between two. */
 bool platform_is_locked(const char *path)
 {
     HANDLE handle =
@@ -105,9 +159,8 @@ bool platform_is_locked(const char *path)
 
     if (handle == INVALID_HANDLE_VALUE)
         return false;
-    locked = !try_lock(handle, 0) && is_held(GetLastError());
-    if (!locked)
-        unlock(handle);
+    locked = is_byte_held(handle, LOCKED_BYTE) || is_byte_held(handle, HEIR_BYTE) ||
+            is_byte_held(handle, LOCKED_BYTE);
     (void)CloseHandle(handle);
     return locked;
 }

@@ -16,7 +16,10 @@
 /* A platform_handle is a kernel handle or a socket.  Both are handles of the kernel, but a socket
  * has to be closed by closesocket(), so one carries a mark: the lowest two bits of a handle are the
  * application's own (Win32, "Handles and Objects"; ntdef's OBJ_HANDLE_TAGBITS). */
+#define WINDOWS_MARKS       ((platform_handle)3)
 #define WINDOWS_SOCKET_MARK 1
+/* A pipe for overlapped calls that came from another process, whose loop's port it belongs to. */
+#define WINDOWS_TAKEN_MARK 2
 
 static inline platform_handle windows_of_handle(HANDLE handle)
 {
@@ -33,16 +36,19 @@ static inline bool windows_is_socket(platform_handle handle)
     return handle != PLATFORM_NO_HANDLE && (handle & WINDOWS_SOCKET_MARK) != 0;
 }
 
+static inline bool windows_is_taken(platform_handle handle)
+{
+    return handle != PLATFORM_NO_HANDLE && (handle & WINDOWS_MARKS) == WINDOWS_TAKEN_MARK;
+}
+
 static inline SOCKET windows_socket(platform_handle handle)
 {
-    return handle == PLATFORM_NO_HANDLE ? INVALID_SOCKET
-                                        : (SOCKET)(handle & ~(platform_handle)WINDOWS_SOCKET_MARK);
+    return handle == PLATFORM_NO_HANDLE ? INVALID_SOCKET : (SOCKET)(handle & ~WINDOWS_MARKS);
 }
 
 static inline HANDLE windows_handle(platform_handle handle)
 {
-    return handle == PLATFORM_NO_HANDLE ? INVALID_HANDLE_VALUE
-                                        : (HANDLE)(handle & ~(platform_handle)WINDOWS_SOCKET_MARK);
+    return handle == PLATFORM_NO_HANDLE ? INVALID_HANDLE_VALUE : (HANDLE)(handle & ~WINDOWS_MARKS);
 }
 
 /* ---- Text ------------------------------------------------------------------------------------ */
@@ -76,7 +82,7 @@ struct windows_child {
     int64_t pid;
     uint64_t start_time;
     HANDLE process;
-    HANDLE job;
+    HANDLE job;  /* NULL: of platform_spawn_supervisor(), which has none of its own */
     HANDLE wait; /* tells its end; NULL: not yet released */
     int asked;   /* the signal that it was last asked to stop with; 0: none */
     bool killed;
@@ -119,7 +125,7 @@ long windows_split_words(const WCHAR *line, char *ret_text, size_t size);
 /* "NAME=VALUE" texts, but for 'skipped', as a sorted block; the caller frees it. */
 WCHAR *windows_make_block(char *const *environment, const char *const skipped[], size_t count);
 
-/* ---- Programs (windows_run.c) ---------------------------------------------------------------- */
+/* ---- Programs (windows_run.c, windows_launch.c, windows_spawn.c) ----------------------------- */
 
 /* The null device. */
 HANDLE windows_open_null(bool inherited);
@@ -238,12 +244,19 @@ void windows_take_asks(void);
 /* Two ends that both read and write, both for overlapped calls. */
 int windows_duplex_pipe(HANDLE *ret_ours, HANDLE *ret_other, struct err *err);
 
+/* ---- Channels (windows_channel.c) ------------------------------------------------------------ */
+
+/* Handles that are sent from now on are for this child. */
+void windows_channel_serves(int64_t pid);
+
 /* ---- Sockets (windows_socket.c) -------------------------------------------------------------- */
 
 /* WSAStartup(), once; false with WSAGetLastError(). */
 bool windows_sockets_begin(void);
 /* Not inherited by anybody, fit for overlapped calls, blocking; INVALID_SOCKET on failure. */
 SOCKET windows_open_socket(const struct address *address);
+/* The one that WSADuplicateSocketW() has described, likewise. */
+SOCKET windows_open_described(WSAPROTOCOL_INFOW *description);
 bool windows_own_address(SOCKET s, struct address *ret_address);
 bool windows_peer_address(SOCKET s, struct address *ret_address);
 /* On a TCP stream a short line does not wait until the one before it is acknowledged. */

@@ -115,6 +115,14 @@ SOCKET windows_open_socket(const struct address *address)
             family, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
 }
 
+SOCKET windows_open_described(WSAPROTOCOL_INFOW *description)
+{
+    if (!windows_sockets_begin())
+        return INVALID_SOCKET;
+    return WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, description, 0,
+            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+
 void windows_send_at_once(SOCKET s)
 {
     BOOL on = TRUE;

@@ -39,6 +39,16 @@ void windows_operation_forget(struct windows_operation *operation)
         operation->release(operation);
 }
 
+/* In a thread of the system's. */
+VOID CALLBACK windows_operation_done(PVOID context, BOOLEAN timed_out)
+{
+    struct windows_operation *operation = context;
+
+    (void)timed_out;
+    (void)InterlockedIncrement(&operation->posted);
+    windows_loop_post(operation);
+}
+
 DWORD windows_operation_result(struct windows_operation *operation, platform_handle handle)
 {
     DWORD flags;
@@ -106,10 +116,23 @@ struct platform_source *platform_watch_input(platform_handle handle, int role, v
     return NULL;
 }
 
+/* Of a pipe that another supervisor watched the completions go to that one's port for ever. */
+static struct platform_source *watch_taken(platform_handle handle, int role, void *owner)
+{
+    struct platform_source *source = windows_source_add(SOURCE_STREAM, handle, role, owner);
+
+    if (source == NULL || windows_stream_use_event(source))
+        return source;
+    platform_unwatch(source);
+    return NULL;
+}
+
 struct platform_source *platform_watch_stream(platform_handle handle, int role, void *owner)
 {
     if (handle == PLATFORM_NO_HANDLE)
         return NULL;
+    if (windows_is_taken(handle))
+        return watch_taken(handle, role, owner);
     if (windows_source_attach(handle))
         return windows_source_add(SOURCE_STREAM, handle, role, owner);
     if (!windows_is_socket(handle))
@@ -133,15 +156,6 @@ struct platform_source *platform_watch_listener(platform_handle handle, int role
     return NULL;
 }
 
-static VOID CALLBACK on_process_end(PVOID context, BOOLEAN timed_out)
-{
-    struct windows_operation *operation = context;
-
-    (void)timed_out;
-    operation->was_posted = true;
-    windows_loop_post(operation);
-}
-
 /* Opened first and compared then: from here on its pid is nobody else's. */
 struct platform_source *platform_watch_process(
         const struct identity *identity, int role, void *owner)
@@ -163,8 +177,8 @@ struct platform_source *platform_watch_process(
     source->pid = identity->pid;
     source->incoming = windows_operation_new(source, 0);
     if (source->incoming != NULL &&
-            RegisterWaitForSingleObject(&source->wait, process, on_process_end, source->incoming,
-                    INFINITE, WT_EXECUTEONLYONCE)) {
+            RegisterWaitForSingleObject(&source->wait, process, windows_operation_done,
+                    source->incoming, INFINITE, WT_EXECUTEONLYONCE)) {
         source->incoming->is_pending = true;
         return source;
     }
@@ -193,10 +207,12 @@ void platform_unwatch(struct platform_source *source)
 
     if (source == NULL || source->kind == SOURCE_FREE)
         return;
-    if (source->wait != NULL) {
+    if (source->wait != NULL)
         (void)UnregisterWaitEx(source->wait, INVALID_HANDLE_VALUE); /* it is over, or was not */
-        source->incoming->is_pending = source->incoming->was_posted && !source->is_ready;
-    }
+    if (source->event != NULL)
+        windows_stream_end_event(source);
+    if (source->wait != NULL)
+        source->incoming->is_pending = source->incoming->posted > 0;
     if (source->input != NULL)
         windows_input_end(source->input); /* and its handle */
     else
@@ -254,6 +270,7 @@ void windows_source_arm(struct platform_source *source)
         return;
     switch (source->kind) {
     case SOURCE_STREAM:
+    case SOURCE_CHANNEL:
         windows_stream_arm(source);
         break;
     case SOURCE_INPUT:
@@ -277,13 +294,17 @@ void windows_source_complete(struct windows_operation *operation)
 {
     struct platform_source *source = operation->source;
 
-    operation->is_pending = false;
-    if (source == NULL)
+    if (operation->posted > 0)
+        (void)InterlockedDecrement(&operation->posted);
+    operation->is_pending = operation->posted > 0;
+    if (source == NULL && !operation->is_pending)
         operation->release(operation);
-    else if (operation == source->outgoing)
+    if (source == NULL)
+        return;
+    if (operation == source->outgoing)
         windows_stream_sent(source, windows_operation_result(operation, source->handle));
-    else if (source->kind == SOURCE_STREAM)
-        windows_stream_readable(source, windows_operation_result(operation, source->handle));
+    else if (source->kind == SOURCE_STREAM || source->kind == SOURCE_CHANNEL)
+        windows_stream_completed(source, operation);
     else
         source->is_ready = true;
 }
@@ -359,6 +380,8 @@ bool windows_source_handle(struct platform_source *source, struct platform_event
     case SOURCE_STREAM:
     case SOURCE_INPUT:
         return handle_stream(source, event);
+    case SOURCE_CHANNEL:
+        return windows_channel_handle(source, event);
     case SOURCE_CONNECTING:
         return windows_connecting_handle(source, event);
     case SOURCE_LISTENER:

@@ -11,8 +11,9 @@
 
 enum source_kind {
     SOURCE_FREE,
-    SOURCE_STREAM, /* socket or overlapped pipe */
-    SOURCE_INPUT,  /* cannot be overlapped: a thread reads it */
+    SOURCE_STREAM,  /* socket or overlapped pipe */
+    SOURCE_CHANNEL, /* an overlapped pipe with messages of one size */
+    SOURCE_INPUT,   /* cannot be overlapped: a thread reads it */
     SOURCE_CONNECTING,
     SOURCE_LISTENER,
     SOURCE_PROCESS
@@ -25,11 +26,11 @@ struct windows_operation {
     struct platform_source *source; /* NULL: nobody waits for it any more */
     void (*release)(struct windows_operation *operation); /* frees it */
     bool is_pending;
-    bool was_posted; /* SOURCE_PROCESS: by the thread that waited */
-    SOCKET accepted; /* INVALID_SOCKET: none */
-    DWORD bytes;     /* that were moved */
-    size_t length;   /* of what is to be sent */
-    char *data;      /* likewise; or where the addresses of an accepted socket go */
+    volatile LONG posted; /* how often a thread that waited has put it into the port, by now */
+    SOCKET accepted;      /* INVALID_SOCKET: none */
+    DWORD bytes;          /* that were moved */
+    size_t length;        /* of what is to be sent */
+    char *data;           /* likewise; or where the addresses of an accepted socket go */
 };
 
 struct platform_source {
@@ -49,7 +50,8 @@ struct platform_source {
     struct windows_operation *incoming; /* read, accept, connect; NULL: none was made yet */
     struct windows_operation *outgoing;
     struct windows_input *input; /* SOURCE_INPUT */
-    HANDLE wait;                 /* SOURCE_PROCESS */
+    HANDLE wait;                 /* SOURCE_PROCESS, and ... */
+    HANDLE event;                /* a pipe that cannot have our port: its reads are told by this */
     struct buffer queue;         /* what has not gone out yet, behind ... */
     size_t queue_sent;           /* ... so much of it that has; taken out now and then */
 };
@@ -112,8 +114,13 @@ bool windows_source_handle(struct platform_source *source, struct platform_event
 struct windows_operation *windows_operation_new(struct platform_source *source, size_t length);
 /* Nobody waits for it any more; NULL is fine. */
 void windows_operation_forget(struct windows_operation *operation);
+/* What RegisterWaitForSingleObject() calls with an operation, which then is in the port. */
+VOID CALLBACK windows_operation_done(PVOID context, BOOLEAN timed_out);
 /* What a done operation of this handle came to: 0, or a code of (WSA)GetLastError(). */
 DWORD windows_operation_result(struct windows_operation *operation, platform_handle handle);
+
+/* windows_channel.c */
+bool windows_channel_handle(struct platform_source *source, struct platform_event *event);
 
 /* windows_connect.c */
 bool windows_connecting_handle(struct platform_source *source, struct platform_event *event);
@@ -125,8 +132,12 @@ bool windows_listener_arm(struct platform_source *source);
 long windows_stream_read(struct platform_source *source, const char **ret_data, DWORD *ret_code);
 /* Waits for something to read. */
 void windows_stream_arm(struct platform_source *source);
+/* Has a pipe's reads told by an event, since its completions go to another process's port. */
+bool windows_stream_use_event(struct platform_source *source);
+/* Nothing is told by it any more, and nothing written to. */
+void windows_stream_end_event(struct platform_source *source);
 /* Something may be there to read. */
-void windows_stream_readable(struct platform_source *source, DWORD code);
+void windows_stream_completed(struct platform_source *source, struct windows_operation *operation);
 /* What was being sent is done. */
 void windows_stream_sent(struct platform_source *source, DWORD code);
 

@@ -70,20 +70,29 @@ long windows_stream_read(struct platform_source *source, const char **ret_data, 
     return -1;
 }
 
-void windows_stream_readable(struct platform_source *source, DWORD code)
+void windows_stream_completed(struct platform_source *source, struct windows_operation *operation)
 {
+    DWORD code = windows_operation_result(operation, source->handle);
+
+    if (code == ERROR_IO_INCOMPLETE) {
+        operation->is_pending = true; /* its event was for the read before */
+        return;
+    }
     if (code != ERROR_OPERATION_ABORTED && !means_end(code))
         source->read_code = code;
     source->is_ready = true;
 }
 
-static bool begin_read(platform_handle handle, OVERLAPPED *overlapped)
+/* The lowest bit of an event keeps the completion out of the port, as above. */
+static bool begin_read(platform_handle handle, HANDLE event, OVERLAPPED *overlapped)
 {
     static char nothing;
     WSABUF none = { .len = 0, .buf = &nothing };
     DWORD flags = 0;
 
     *overlapped = (OVERLAPPED) { 0 };
+    if (event != NULL)
+        overlapped->hEvent = (HANDLE)((ULONG_PTR)event | 1);
     if (windows_is_socket(handle))
         return WSARecv(windows_socket(handle), &none, 1, NULL, &flags, overlapped, NULL) == 0 ||
                 WSAGetLastError() == WSA_IO_PENDING;
@@ -99,11 +108,34 @@ void windows_stream_arm(struct platform_source *source)
         source->is_ready = true; /* out of memory: busy, but not deaf */
     } else if (!source->incoming->is_pending) {
         source->incoming->is_pending = true;
-        if (!begin_read(source->handle, &source->incoming->overlapped)) {
+        if (!begin_read(source->handle, source->event, &source->incoming->overlapped)) {
             source->incoming->is_pending = false;
             source->is_ready = true; /* reading says what it is */
         }
     }
+}
+
+bool windows_stream_use_event(struct platform_source *source)
+{
+    source->incoming = windows_operation_new(source, 0);
+    source->event = CreateEventW(NULL, FALSE, FALSE, NULL);
+    return source->incoming != NULL && source->event != NULL && windows_loop_port() != NULL &&
+            RegisterWaitForSingleObject(&source->wait, source->event, windows_operation_done,
+                    source->incoming, INFINITE, WT_EXECUTEDEFAULT);
+}
+
+/* Once nobody else waits for the event, the end of a read that is cancelled can be awaited here. */
+void windows_stream_end_event(struct platform_source *source)
+{
+    struct windows_operation *operation = source->incoming;
+    DWORD bytes;
+
+    if (operation != NULL && operation->is_pending &&
+            (CancelIoEx(windows_handle(source->handle), &operation->overlapped) ||
+                    GetLastError() != ERROR_NOT_FOUND))
+        (void)GetOverlappedResult(
+                windows_handle(source->handle), &operation->overlapped, &bytes, TRUE);
+    (void)CloseHandle(source->event);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */

@@ -54,6 +54,8 @@ static bool is_of_tree(const struct platform_tree *tree, const struct windows_ch
 {
     int64_t pid = main_of(tree);
 
+    if (child->job == NULL) /* who takes our place */
+        return false;
     if (pid == 0)
         return tree->whole && !is_excepted(tree, child->pid);
     return child->pid == pid && (tree->main_start == 0 || child->start_time == tree->main_start);
