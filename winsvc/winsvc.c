@@ -228,6 +228,7 @@ const struct launcher launcher_winsvc = {
     .detect = detect,
     .restarts = true,
     .reads_no_codes = true,
+    .watches_process = true,
     .keeps_output = true,
     .begin = begin,
     .tell = tell,

@@ -30,7 +30,7 @@ static int check_duplicate(const struct cli *cli, struct err *err)
 }
 
 /* The target lives as long as the process: the keeper starts a supervisor from these words again
- * and again. */
+ * and again, and a supervisor without one the next that takes its place. */
 static const char *const *supervise_words(const struct cli *cli, const struct target *target)
 {
     static const char *words[SUPERVISE_WORDS_MAX];
@@ -92,7 +92,7 @@ static int resume(const struct cli *cli)
                                                         : ERR_USAGE;
 }
 
-static int supervise(const struct cli *cli, const struct target *target)
+static int supervise(const struct cli *cli, const struct target *target, bool is_alone)
 {
     struct supervisor_options options = {
         .name = target->name,
@@ -100,6 +100,8 @@ static int supervise(const struct cli *cli, const struct target *target)
         .state_directory = target->state_path,
         .system_scope = target->is_system,
         .background = cli->background,
+        .is_alone = is_alone,
+        .words = supervise_words(cli, target),
         .exit_when_failed = cli->fail_exit,
         .exit_code_from_instance = cli->exit_code_from_instance,
         .control_over_tcp = launch_is_over_tcp(cli),
@@ -113,7 +115,7 @@ static int supervise(const struct cli *cli, const struct target *target)
 static int begin(const struct cli *cli, const struct target *target)
 {
     if (!platform_has_keeper())
-        return supervise(cli, target);
+        return supervise(cli, target, true);
     return keeper_run(supervise_words(cli, target),
             cli->background ? platform_given(BACKGROUND_CLIENT) : PLATFORM_NO_HANDLE);
 }
@@ -184,5 +186,5 @@ int cli_supervise(const struct cli *cli)
         (void)report_failure(cli->names[0], NULL, &err);
         return (int)err.kind;
     }
-    return supervise(cli, &target);
+    return supervise(cli, &target, false);
 }

@@ -72,6 +72,12 @@ void listener_close_all(struct listener_set *set)
         close_listener(&set->list[i]);
 }
 
+void listener_leave_all(struct listener_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        close_handles(&set->list[i]);
+}
+
 /* The ::1 half of "localhost": bound so that nobody else can have it, and not listening, so that
  * clients are refused there at once and fall back to 127.0.0.1. */
 enum platform_bind_result listener_bind_twin(struct listener *listener, struct err *err)

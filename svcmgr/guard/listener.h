@@ -52,6 +52,8 @@ void listener_release_claims(struct listener_set *set);
 
 /* Gives them up: closed, socket files removed, ports that the kernel chose forgotten. */
 void listener_close_all(struct listener_set *set);
+/* Closes them, and nothing else: they live on in another process. */
+void listener_leave_all(struct listener_set *set);
 
 /* Moves the sockets that 'from' holds and 'to' asks for over; what is left in 'from' stays there.
  */

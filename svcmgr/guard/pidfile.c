@@ -24,6 +24,15 @@ int pidfile_take(const char *directory, platform_handle *ret_lock, struct err *e
     return platform_lock(path, ret_lock, err);
 }
 
+int pidfile_take_as_heir(const char *directory, platform_handle *ret_lock, struct err *err)
+{
+    char path[PLATFORM_PATH_BYTES];
+
+    if (pidfile_path(directory, path, sizeof path, err) == -1)
+        return -1;
+    return platform_lock_as_heir(path, ret_lock, err);
+}
+
 int pidfile_write(platform_handle lock, int64_t pid, struct err *err)
 {
     char line[32];

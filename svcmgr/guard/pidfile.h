@@ -12,6 +12,9 @@
  * is wanted; a duplicate of it (the keeper's) holds the lock as well. */
 int pidfile_take(const char *directory, platform_handle *ret_lock, struct err *err);
 
+/* Locks it for whoever comes after the present holder: platform_lock_as_heir(). */
+int pidfile_take_as_heir(const char *directory, platform_handle *ret_lock, struct err *err);
+
 /* Writes the line. */
 int pidfile_write(platform_handle lock, int64_t pid, struct err *err);
 

@@ -13,6 +13,9 @@
  * (execve(2) keeps pid, children, descriptors and the sub-reaper's mark); else the former program
  * is back.
  *
+ * Where there is no keeper, a supervisor that is upgraded plays its part for the time of the trial:
+ * handover.h.
+ *
  * This header is also the protocol between the two.  Messages have PLATFORM_MESSAGE_BYTES, go over
  * the channel at descriptor KEEPER_CHANNEL_FD of the supervisor, and never leave the machine.  A
  * message that was sent is as good as received: it lies in the receiver's queue, with the handle
@@ -60,7 +63,7 @@ enum keeper_message_kind {
     KEEPER_UPGRADE, /* handle: the program that my successor is to run, on trial */
     KEEPER_TAKEN,   /* I have taken over what there is; a trial is over */
     /* From the keeper. */
-    KEEPER_HELD,    /* name, handle */
+    KEEPER_HELD,    /* name, handle; number: handover.h */
     KEEPER_WELCOME, /* pid: the keeper's; number: how many supervisors there were before; code:
                      * enum keeper_came; name: how the trial before ended */
     KEEPER_ENDED,   /* pid, code, by_signal: a recorded process */
@@ -91,6 +94,10 @@ struct keeper_message {
     char name[PLATFORM_MESSAGE_BYTES - 24];
 };
 _Static_assert(sizeof(struct keeper_message) == PLATFORM_MESSAGE_BYTES, "a message has one size");
+
+/* How a trial ended, in words: not in time, or by the end of the process. */
+void keeper_trial_text(
+        bool in_time, const struct platform_exit *how, char ret_text[KEEPER_TRIAL_END_BYTES]);
 
 /* Before keeper_run(): a handle that it holds from the start, as if a supervisor had asked for it.
  */

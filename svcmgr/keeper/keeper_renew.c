@@ -28,17 +28,22 @@ void keeper_candidate_took_over(void)
     keeper.renews = true;
 }
 
-void keeper_end_trial(const struct platform_exit *how)
+void keeper_trial_text(
+        bool in_time, const struct platform_exit *how, char ret_text[KEEPER_TRIAL_END_BYTES])
 {
-    if (keeper.trial_by_ms == PLATFORM_NEVER)
-        (void)str_format(keeper.trial_end, sizeof keeper.trial_end, "it did not take over in %d s",
+    if (!in_time)
+        (void)str_format(ret_text, KEEPER_TRIAL_END_BYTES, "it did not take over in %d s",
                 KEEPER_TRIAL_MS / 1000);
     else if (how->by_signal > 0)
-        (void)str_format(keeper.trial_end, sizeof keeper.trial_end, "it was ended by SIG%s",
+        (void)str_format(ret_text, KEEPER_TRIAL_END_BYTES, "it was ended by SIG%s",
                 platform_signal_name(how->by_signal));
     else
-        (void)str_format(
-                keeper.trial_end, sizeof keeper.trial_end, "it exited with code %d", how->code);
+        (void)str_format(ret_text, KEEPER_TRIAL_END_BYTES, "it exited with code %d", how->code);
+}
+
+void keeper_end_trial(const struct platform_exit *how)
+{
+    keeper_trial_text(keeper.trial_by_ms != PLATFORM_NEVER, how, keeper.trial_end);
     keeper.on_trial = false;
     keeper.trial_by_ms = PLATFORM_NEVER;
     keeper.came = KEEPER_CAME_RESTORED;

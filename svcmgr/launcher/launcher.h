@@ -101,6 +101,9 @@ struct launcher {
     bool reads_no_codes;
     /* Its job is over when the keeper is, whatever of us goes on. */
     bool ends_with_keeper;
+    /* It watches the very process that it has started: where there is no keeper, nobody else can
+     * take that one's place. */
+    bool watches_process;
     /* What is printed goes to a file that grows for ever: only why a run ends is. */
     bool keeps_output;
     /* In the first process of its job, before anything is printed. */

@@ -1,11 +1,13 @@
 /* Going on with an instance that a former supervisor started.
  *
  * Two ways lead here.  Under the same keeper a new supervisor gets lock, sockets and pipes back and
- * loses nothing.  When keeper and supervisor have both died, the record and what the kernel shows
- * of the process have to do. */
+ * loses nothing; so it does, where there is no keeper, from a supervisor that hands over.  When
+ * keeper and supervisor have both died, the record and what the kernel shows of the process have to
+ * do. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "handover.h"
 #include "listening.h"
 #include "record_file.h"
 #include "str.h"
@@ -123,6 +125,7 @@ static void clear_slot(struct supervisor *sup, enum machine_slot slot)
     sup->record.generations[slot] = (struct record_generation) { .log_at = -1 };
 }
 
+/* Where there is no keeper they have ended with the supervisor, or do so when it goes. */
 static void end_recorded_helpers(struct supervisor *sup)
 {
     for (size_t i = 0; i < sup->record.helper_count; i++) {
@@ -134,7 +137,8 @@ static void end_recorded_helpers(struct supervisor *sup)
             .keeper_pid = sup->link.keeper.pid,
         };
 
-        (void)platform_tree_signal(&tree, "KILL");
+        if (platform_has_keeper())
+            (void)platform_tree_signal(&tree, "KILL");
         sup->ended_commands += strcmp(sup->record.helpers[i].role, HELPER_ROLE_EXEC) == 0;
     }
     sup->record.helper_count = 0;
@@ -235,6 +239,22 @@ static enum instance_parent parent_of(const struct supervisor *sup, enum machine
             : INSTANCE_OF_NOBODY;
 }
 
+/* It is a child of the former supervisor's, which ours becomes with all that is known of it. */
+static int take_child(struct supervisor *sup, enum machine_slot slot, struct err *err)
+{
+    const struct identity *process = &sup->record.generations[slot].process;
+    struct platform_lent lent;
+    char name[HANDOVER_NAME_BYTES];
+
+    if (process->pid == 0)
+        return 0;
+    handover_name(HANDOVER_PROCESS, slot, name);
+    lent.process = link_take_numbered(&sup->link, name, &lent.state);
+    handover_name(HANDOVER_TREE, slot, name);
+    lent.tree = link_take(&sup->link, name);
+    return platform_child_take(process, &lent, err);
+}
+
 static void spawn_again(struct supervisor *sup, enum machine_slot slot)
 {
     if (sup->record.generations[slot].process.pid > 0)
@@ -259,13 +279,29 @@ static void take_record(struct supervisor *sup)
     adoption_forget_record(sup);
 }
 
+/* What the keeper had for us. */
+static void take_kept(struct supervisor *sup, enum machine_slot slot)
+{
+    if (never_executed(sup, slot)) {
+        spawn_again(sup, slot);
+        return;
+    }
+    resume_instance(sup, slot, parent_of(sup, slot));
+    if (sup->instances[slot].parent == INSTANCE_OF_NOBODY) {
+        link_reap(&sup->link, sup->record.generations[slot].process.pid);
+        instance_watch(sup, slot);
+    }
+    take_notify(sup, slot);
+}
+
 int adoption_revive(struct supervisor *sup, struct err *err)
 {
     adoption_read_record(sup);
     if (sup->former == NULL)
         return err_set(err, ERR_FAILED, 0, "the record of the running instance cannot be read");
-    /* Killed before its guard had said yes, a supervisor has written none. */
-    if (!identity_equal(&sup->former->keeper, &sup->link.keeper)) {
+    /* Killed before its guard had said yes, a supervisor has written none.  One that hands over has
+     * written it just now. */
+    if (platform_has_keeper() && !identity_equal(&sup->former->keeper, &sup->link.keeper)) {
         adoption_forget_record(sup);
         return err_set(err, ERR_FAILED, 0, "the record was written under another keeper");
     }
@@ -279,16 +315,13 @@ int adoption_revive(struct supervisor *sup, struct err *err)
     for (enum machine_slot slot = MACHINE_CURRENT; slot < MACHINE_SLOT_COUNT; slot++) {
         if (sup->machine.generations[slot].phase == MACHINE_PHASE_NONE)
             continue;
-        if (never_executed(sup, slot)) {
-            spawn_again(sup, slot);
+        if (platform_has_keeper()) {
+            take_kept(sup, slot);
             continue;
         }
-        resume_instance(sup, slot, parent_of(sup, slot));
-        if (sup->instances[slot].parent == INSTANCE_OF_NOBODY) {
-            link_reap(&sup->link, sup->record.generations[slot].process.pid);
-            instance_watch(sup, slot);
-        }
-        take_notify(sup, slot);
+        if (take_child(sup, slot, err) == -1)
+            return -1;
+        resume_instance(sup, slot, INSTANCE_OF_OURS);
     }
     take_outputs(sup);
     end_recorded_helpers(sup);

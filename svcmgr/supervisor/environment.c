@@ -67,7 +67,7 @@ static void set_each(void *environment, const char *name, const char *value)
     (void)set(environment, name, value);
 }
 
-static void set_base(const struct environment_facts *facts, struct environment *environment)
+static void set_base(const struct platform_user *user, struct environment *environment)
 {
     char language[64];
 
@@ -76,10 +76,10 @@ static void set_base(const struct environment_facts *facts, struct environment *
     platform_system_language(language, sizeof language);
     (void)set(environment, "PATH", platform_search_path());
     (void)set(environment, "LANG", language[0] != '\0' ? language : "C.UTF-8");
-    (void)set(environment, "HOME", facts->user->home);
-    (void)set(environment, "USER", facts->user->name);
-    (void)set(environment, "LOGNAME", facts->user->name);
-    (void)set(environment, "SHELL", facts->user->shell[0] != '\0' ? facts->user->shell : "/bin/sh");
+    (void)set(environment, "HOME", user->home);
+    (void)set(environment, "USER", user->name);
+    (void)set(environment, "LOGNAME", user->name);
+    (void)set(environment, "SHELL", user->shell[0] != '\0' ? user->shell : "/bin/sh");
 }
 
 bool environment_expand_home(const char *path, const char *home, char *ret_path, size_t size)
@@ -286,7 +286,7 @@ int environment_build(
         const struct environment_facts *facts, struct environment *ret_environment, struct err *err)
 {
     *ret_environment = (struct environment) { 0 };
-    set_base(facts, ret_environment);
+    set_base(facts->user, ret_environment);
     for (size_t i = 0; i < facts->config->environment_file_count; i++)
         if (read_file(facts, &facts->config->environment_files[i], ret_environment, err) == -1)
             return -1;
@@ -294,6 +294,14 @@ int environment_build(
         return -1;
     set_own(facts, ret_environment);
     make_changes(facts, ret_environment);
+    return ret_environment->failed ? err_memory(err) : 0;
+}
+
+int environment_base(
+        const struct platform_user *user, struct environment *ret_environment, struct err *err)
+{
+    *ret_environment = (struct environment) { 0 };
+    set_base(user, ret_environment);
     return ret_environment->failed ? err_memory(err) : 0;
 }
 

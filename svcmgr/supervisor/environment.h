@@ -46,6 +46,9 @@ struct environment_facts {
  * environment_free() either way. */
 int environment_build(const struct environment_facts *facts, struct environment *ret_environment,
         struct err *err);
+/* What every one begins with, for a program that is nobody's instance; likewise. */
+int environment_base(
+        const struct platform_user *user, struct environment *ret_environment, struct err *err);
 void environment_free(struct environment *environment);
 /* A variable's value; NULL if it is not set. */
 const char *environment_get(const struct environment *environment, const char *name);

@@ -134,6 +134,10 @@ void events_keeper_gone(struct supervisor *sup)
 
 static void on_exit_event(struct supervisor *sup, const struct platform_event *event)
 {
+    if (event->pid == sup->handover.successor) {
+        handover_on_exit(sup, &event->exit);
+        return;
+    }
     if (helper_on_exit(sup, event->pid, &event->exit))
         return;
     if (instance_slot_of(sup, event->pid) != -1)
@@ -214,6 +218,9 @@ static void dispatch_source(struct supervisor *sup, const struct platform_event 
         break;
     case ROLE_CHECK:
         upgrade_on_event(sup, event);
+        break;
+    case ROLE_SUCCESSOR:
+        handover_on_event(sup, event);
         break;
     case ROLE_EXEC:
         exec_on_event(sup, event);

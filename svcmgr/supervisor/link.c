@@ -104,9 +104,9 @@ static void identify_keeper(struct link *link, int64_t pid)
 }
 
 /* Reads until a message of this kind comes; others are kept for later. */
-static bool wait_for(struct link *link, enum keeper_message_kind kind)
+static bool wait_for(struct link *link, enum keeper_message_kind kind, int64_t limit_ms)
 {
-    int64_t deadline_ms = platform_now_ms() + LINK_ANSWER_MS;
+    int64_t deadline_ms = platform_now_ms() + limit_ms;
 
     while (link->source != NULL) {
         int64_t left_ms = deadline_ms - platform_now_ms();
@@ -120,13 +120,15 @@ static bool wait_for(struct link *link, enum keeper_message_kind kind)
         if (message.kind == KEEPER_HELD && link->restored_count < KEEPER_HELD_MAX) {
             (void)str_format(link->rest->restored[link->restored_count].name, KEEPER_NAME_BYTES,
                     "%.*s", KEEPER_NAME_BYTES - 1, message.name);
+            link->rest->restored[link->restored_count].number = message.number;
             link->rest->restored[link->restored_count++].handle = handle;
             continue;
         }
         platform_close(handle);
         if (message.kind == kind) {
             if (kind == KEEPER_WELCOME) {
-                identify_keeper(link, message.pid);
+                if (message.pid > 0)
+                    identify_keeper(link, message.pid);
                 link->former_lives = message.number;
                 link->came = (enum keeper_came)message.code;
                 (void)str_format(link->trial_end, sizeof link->trial_end, "%.*s",
@@ -139,12 +141,14 @@ static bool wait_for(struct link *link, enum keeper_message_kind kind)
     return false;
 }
 
-void link_open(struct link *link, int role)
+void link_open(struct link *link, int role, bool is_alone)
 {
+    /* A supervisor that hands over does so when it has done what it was at. */
+    const int64_t limit_ms = platform_has_keeper() ? LINK_ANSWER_MS : KEEPER_TRIAL_MS;
     static struct link_rest rest;
 
     link->rest = &rest;
-    if (!platform_has_keeper())
+    if (is_alone)
         return;
     link->source =
             platform_watch_channel(platform_given(KEEPER_CHANNEL_FD - KEEPER_FIRST_FD), role, NULL);
@@ -152,7 +156,7 @@ void link_open(struct link *link, int role)
     send_pid(link, KEEPER_HELLO, platform_pid());
     link_flush(link);
     link_ring(link);
-    if (!wait_for(link, KEEPER_WELCOME))
+    if (!wait_for(link, KEEPER_WELCOME, limit_ms))
         link_lost(link);
 }
 
@@ -215,6 +219,28 @@ void link_taken(struct link *link)
     send_pid(link, KEEPER_TAKEN, 0);
 }
 
+bool link_take_place(struct link *link)
+{
+    int64_t deadline_ms = platform_now_ms() + LINK_LET_GO_MS;
+    int got = 1;
+
+    link_taken(link);
+    link_flush(link);
+    while (got == 1) {
+        int64_t left_ms = deadline_ms - platform_now_ms();
+        struct keeper_message message;
+        platform_handle handle = PLATFORM_NO_HANDLE;
+
+        got = platform_channel_receive(
+                platform_source_handle(link->source), left_ms > 0 ? left_ms : 0, &message, &handle);
+        if (got == 1)
+            platform_close(handle);
+    }
+    if (got == -1)
+        link_lost(link);
+    return got == -1;
+}
+
 void link_decided(struct link *link, int code)
 {
     struct keeper_message message = { .kind = KEEPER_DECIDED, .code = code };
@@ -224,7 +250,7 @@ void link_decided(struct link *link, int code)
     link_flush(link);
 }
 
-platform_handle link_take(struct link *link, const char *name)
+platform_handle link_take_numbered(struct link *link, const char *name, int32_t *ret_number)
 {
     for (size_t i = 0; i < link->restored_count; i++) {
         platform_handle handle = link->rest->restored[i].handle;
@@ -233,9 +259,17 @@ platform_handle link_take(struct link *link, const char *name)
             continue;
         link->rest->restored[i].handle = PLATFORM_NO_HANDLE;
         link->rest->restored[i].name[0] = '\0';
+        *ret_number = link->rest->restored[i].number;
         return handle;
     }
     return PLATFORM_NO_HANDLE;
+}
+
+platform_handle link_take(struct link *link, const char *name)
+{
+    int32_t ignored;
+
+    return link_take_numbered(link, name, &ignored);
 }
 
 void link_drop_rest(struct link *link)

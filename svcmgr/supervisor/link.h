@@ -11,6 +11,8 @@
 #define LINK_QUEUE_MAX  64
 #define LINK_UNSENT_MAX 16
 #define LINK_ANSWER_MS  1000 /* a keeper that does not answer by then is not waited for */
+/* For a supervisor to let go of what we have taken over: one that does not want to ends us. */
+#define LINK_LET_GO_MS 60000
 
 struct link {
     struct platform_source *source;         /* NULL: the keeper is gone */
@@ -29,6 +31,7 @@ struct link {
 struct link_restored { /* what the keeper gave back; taken by link_take() */
     char name[KEEPER_NAME_BYTES];
     platform_handle handle;
+    int32_t number; /* what the message said beside it */
 };
 
 struct link_unsent {
@@ -42,9 +45,10 @@ struct link_rest {
     struct link_restored restored[KEEPER_HELD_MAX];
 };
 
-/* Says hello and takes back what is held.  Without a keeper (the system has none, or descriptor 3
- * is no channel) the supervisor runs alone. */
-void link_open(struct link *link, int role);
+/* Says hello and takes back what is held, by the keeper or, where there is none, by the supervisor
+ * whose place we are to take; unless there is neither, or descriptor 3 is no channel: then the
+ * supervisor runs alone. */
+void link_open(struct link *link, int role, bool is_alone);
 
 /* These are collected, and sent by link_flush(): each message wakes the keeper, and a spawn has
  * several of them.  A handle must stay open until then. */
@@ -68,12 +72,17 @@ void link_flush(struct link *link);
 void link_upgrade(struct link *link, platform_handle program);
 /* What there is has been taken over. */
 void link_taken(struct link *link);
+/* The same to the supervisor whose place we take: until it has let go of everything.  False if that
+ * has not happened in time, and then it never will. */
+bool link_take_place(struct link *link);
 
 /* The end that follows is by decision. */
 void link_decided(struct link *link, int code);
 
 /* The handle that was restored under a name, now the caller's; none if there is none. */
 platform_handle link_take(struct link *link, const char *name);
+/* The same, and the number that came with it. */
+platform_handle link_take_numbered(struct link *link, const char *name, int32_t *ret_number);
 /* Closes and drops what nobody took. */
 void link_drop_rest(struct link *link);
 

@@ -291,6 +291,14 @@ bool output_is_drained(const struct output *output)
     return true;
 }
 
+void output_leave(struct output *output)
+{
+    for (int i = 0; i < OUTPUT_STREAMS_MAX; i++) {
+        platform_unwatch(output->streams[i].source);
+        output->streams[i].source = NULL;
+    }
+}
+
 int64_t output_position(const struct output *output)
 {
     return output->log.handle == PLATFORM_NO_HANDLE ? -1 : output->log.size;

@@ -63,6 +63,8 @@ int64_t output_deadline(const struct output *output);
 /* The generation's processes have ended: its pipes are drained. */
 void output_generation_ended(struct output *output, uint32_t generation, int64_t now_ms);
 bool output_is_drained(const struct output *output);
+/* Stops reading, and lets go of the pipes: somebody else has them. */
+void output_leave(struct output *output);
 /* Where the log ends now, to show from there; -1 unknown. */
 int64_t output_position(const struct output *output);
 

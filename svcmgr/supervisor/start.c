@@ -278,6 +278,12 @@ static int begin(struct supervisor *sup, struct err *err)
 
 /* ---- Going on -------------------------------------------------------------------------------- */
 
+/* The supervisor before us hands over: there is no keeper. */
+static bool takes_place(const struct supervisor *sup)
+{
+    return !platform_has_keeper() && !sup->options.is_alone;
+}
+
 /* What cannot be taken up must not run beside what is started next. */
 static void end_everything(struct supervisor *sup)
 {
@@ -322,6 +328,8 @@ static int go_on(struct supervisor *sup, struct err *err)
     if (endpoint_open(sup, err) == -1)
         return -1;
     link_drop_rest(&sup->link);
+    if (takes_place(sup) && handover_take(sup, err) == -1)
+        return -1;
     (void)pidfile_write(sup->lock, platform_pid(), err);
     journal_open(&sup->journal);
     sup->told_state = machine_state(&sup->machine);
@@ -362,7 +370,9 @@ static int enter_loop(struct supervisor *sup, struct err *err)
     platform_become_reaper();
     if (platform_loop_open(true, err) == -1)
         return -1;
-    link_open(&sup->link, ROLE_KEEPER);
+    link_open(&sup->link, ROLE_KEEPER, sup->options.is_alone);
+    if (takes_place(sup) && sup->link.came != KEEPER_CAME_UPGRADED)
+        return err_set(err, ERR_FAILED, 0, "the supervisor before this one does not answer");
     if (sup->options.background && sup->link.former_lives == 0)
         adopt_first_client(sup);
     journal_init(&sup->journal, sup->options.state_directory, sup->options.name,
@@ -390,7 +400,13 @@ void start_supervisor(struct supervisor *sup)
         return;
     }
     init_output(sup);
-    sup->lock = link_take(&sup->link, "lock");
+    if (takes_place(sup))
+        sup->upgrade.gives_up =
+                pidfile_take_as_heir(sup->options.state_directory, &sup->lock, &err) == -1;
+    else
+        sup->lock = link_take(&sup->link, "lock");
+    if (sup->upgrade.gives_up)
+        return;
     if (sup->lock != PLATFORM_NO_HANDLE) {
         if (go_on(sup, &err) == 0)
             return;

@@ -227,6 +227,7 @@ static int64_t next_deadline(const struct supervisor *sup)
         news_deadline(sup),
         sup->child_first_ms,
         sup->child_first_ms == PLATFORM_NEVER ? follow_deadline(sup) : PLATFORM_NEVER,
+        sup->handover.until_ms,
         control_deadline(&sup->control),
     };
 
@@ -267,6 +268,8 @@ static void on_time(struct supervisor *sup)
     helper_on_time(sup, now_ms);
     standby_on_time(sup, now_ms);
     news_on_time(sup, now_ms);
+    if (now_ms >= sup->handover.until_ms)
+        handover_time_is_up(sup);
     if (now_ms >= sup->standby_at_ms) {
         sup->standby_at_ms = PLATFORM_NEVER;
         supervisor_feed(sup, (struct machine_event) { .kind = MACHINE_EVENT_GUARD_AGAIN });
@@ -356,6 +359,8 @@ static void run(struct supervisor *sup)
         platform_wait(next_deadline(sup), &event);
         events_dispatch(sup, &event);
         settle(sup);
+        if (sup->handover.waits)
+            handover_give(sup);
     }
 }
 
@@ -373,11 +378,14 @@ static int live(struct supervisor *sup, const struct supervisor_options *options
     sup->tree_look_ms = PLATFORM_NEVER;
     sup->standby_at_ms = PLATFORM_NEVER;
     sup->child_first_ms = PLATFORM_NEVER;
+    sup->handover.until_ms = PLATFORM_NEVER;
     publish_forget_asker(sup);
     start_supervisor(sup);
     if (sup->upgrade.gives_up)
         return ERR_FAILED; /* on trial: whoever was here before goes on */
     run(sup);
+    if (sup->handover.has_taken)
+        return handover_leave(sup);
     publish_record_now(sup);
     publish_reap(sup);
     journal_flush(&sup->journal);

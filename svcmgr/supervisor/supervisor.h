@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "given.h"
 #include "guard.h"
+#include "handover.h"
 #include "health.h"
 #include "journal.h"
 #include "launcher.h"
@@ -34,14 +35,15 @@ enum supervisor_role {
     ROLE_GUARD_PROBE,
     ROLE_HEALTH_PROBE,
     ROLE_OUTPUT,
-    ROLE_NOTIFY,   /* owner: the instance */
-    ROLE_FAILURE,  /* owner: the instance */
-    ROLE_HELPER,   /* owner: the helper, of which it tells that it could not execute */
-    ROLE_PROCESS,  /* owner: the instance */
-    ROLE_STRANGER, /* the process that a standby waits for */
-    ROLE_HOLDER,   /* the other supervisor of this service, behind which we stand in line */
-    ROLE_CHECK,    /* what a new svcmgr says while it proves itself */
-    ROLE_EXEC      /* owner: the stream of a command that a client asked for */
+    ROLE_NOTIFY,    /* owner: the instance */
+    ROLE_FAILURE,   /* owner: the instance */
+    ROLE_HELPER,    /* owner: the helper, of which it tells that it could not execute */
+    ROLE_PROCESS,   /* owner: the instance */
+    ROLE_STRANGER,  /* the process that a standby waits for */
+    ROLE_HOLDER,    /* the other supervisor of this service, behind which we stand in line */
+    ROLE_CHECK,     /* what a new svcmgr says while it proves itself */
+    ROLE_SUCCESSOR, /* the channel to one that is to take our place, where there is no keeper */
+    ROLE_EXEC       /* owner: the stream of a command that a client asked for */
 };
 
 /* How the command line wants it. */
@@ -50,7 +52,9 @@ struct supervisor_options {
     const char *config_path;
     const char *state_directory; /* <state-dir>/NAME */
     bool system_scope;
-    bool background; /* started by 'start': speaks through its first client, not stderr */
+    bool background;          /* started by 'start': speaks through its first client, not stderr */
+    bool is_alone;            /* nobody holds anything for it: no keeper, no supervisor before it */
+    const char *const *words; /* argv of a supervisor that takes its place */
     bool exit_when_failed;
     bool exit_code_from_instance;
     bool control_over_tcp;
@@ -190,6 +194,7 @@ struct supervisor {
     struct exec exec;
     size_t ended_commands; /* clients' commands that the supervisor before us took along */
     struct upgrade upgrade;
+    struct handover handover;
     struct instance instances[MACHINE_SLOT_COUNT];
     struct record record;
     struct guard guard;

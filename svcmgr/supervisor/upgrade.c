@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "endpoint.h"
+#include "environment.h"
 #include "marker_file.h"
 #include "peer.h"
 #include "record_file.h"
@@ -83,9 +84,8 @@ static void end_check(struct supervisor *sup)
 
 static int spawn_check(struct supervisor *sup, struct err *err)
 {
-    static char search[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     struct upgrade *upgrade = &sup->upgrade;
-    char *environment[] = { search, NULL };
+    struct environment environment;
     char directory[PLATFORM_PATH_BYTES];
     char config[PLATFORM_PATH_BYTES];
     char protocol[16];
@@ -96,7 +96,6 @@ static int spawn_check(struct supervisor *sup, struct err *err)
     struct platform_spawn spec = {
         .file = upgrade->path,
         .words = words,
-        .environment = environment,
         .directory = platform_root_directory(),
         .umask = 077,
         .input = PLATFORM_NO_HANDLE,
@@ -106,11 +105,16 @@ static int spawn_check(struct supervisor *sup, struct err *err)
 
     if (platform_pipe(&output[0], &output[1], err) == -1)
         return -1;
+    result = environment_base(&sup->user, &environment, err);
+    spec.environment = environment.list;
     copy_place(sup, "", directory, sizeof directory);
     copy_place(sup, "config.json", config, sizeof config);
     (void)str_format(protocol, sizeof protocol, "%d", KEEPER_PROTOCOL);
     spec.output = spec.error_output = output[1];
-    result = helper_spawn(sup, MACHINE_SLOT_COUNT, HELPER_CHECK, &spec, CHECK_LIMIT_MS, NULL, err);
+    if (result == 0)
+        result = helper_spawn(
+                sup, MACHINE_SLOT_COUNT, HELPER_CHECK, &spec, CHECK_LIMIT_MS, NULL, err);
+    environment_free(&environment);
     platform_close(output[1]);
     if (result == 0)
         upgrade->output = platform_watch_stream(output[0], ROLE_CHECK, NULL);
@@ -135,27 +139,36 @@ static int open_program(struct supervisor *sup, const char *path, struct err *er
     return err_set(err, ERR_FAILED, 0, "cannot look at %s", upgrade->path);
 }
 
+/* Whether there could be a new supervisor. */
+static int check_place(const struct supervisor *sup, struct err *err)
+{
+    const char *name = sup->options.name;
+
+    if (platform_has_keeper() && sup->link.source == NULL)
+        return err_set(err, ERR_FAILED, 0,
+                "its keeper has died, and nobody else could start the new supervisor; the way is "
+                "svcmgr stop %s, then svcmgr start %s",
+                name, name);
+    if (!platform_has_keeper() && sup->launcher->watches_process)
+        return err_set(err, ERR_FAILED, 0,
+                "%s has started it and watches that very process, whose place no other one can "
+                "take; the way is svcmgr stop %s, then svcmgr start %s",
+                sup->launcher->kind, name, name);
+    if (!sup->may_record)
+        return err_set(err, ERR_FAILED, 0, "nothing has been started yet; try again when it has");
+    return 0;
+}
+
 /* Begins with the program at a path, or ("") with the one that is now where ours was started from.
  */
 static int begin(struct supervisor *sup, const char *path, struct err *err)
 {
     struct upgrade *upgrade = &sup->upgrade;
 
-    if (upgrade->checks || upgrade->gives_up)
+    if (upgrade->checks || upgrade->gives_up || sup->handover.successor != 0)
         return 0; /* joins the one that is under way */
-    if (!platform_has_keeper())
-        return err_set(err, ERR_FAILED, 0,
-                "nobody here could start the new supervisor; the way is svcmgr stop %s, then "
-                "svcmgr "
-                "start %s",
-                sup->options.name, sup->options.name);
-    if (sup->link.source == NULL)
-        return err_set(err, ERR_FAILED, 0,
-                "its keeper has died, and nobody else could start the new supervisor; the way is "
-                "svcmgr stop %s, then svcmgr start %s",
-                sup->options.name, sup->options.name);
-    if (!sup->may_record)
-        return err_set(err, ERR_FAILED, 0, "nothing has been started yet; try again when it has");
+    if (check_place(sup, err) == -1)
+        return -1;
     if (open_program(sup, path, err) == -1)
         return -1;
     upgrade->said_length = 0;
@@ -196,7 +209,7 @@ static void read_last_words(struct supervisor *sup)
         upgrade_on_event(sup,
                 &(struct platform_event) {
                         .kind = PLATFORM_EVENT_DATA, .data = data, .length = length });
-    sup->upgrade.said[strcspn(sup->upgrade.said, "\n")] = '\0';
+    sup->upgrade.said[strcspn(sup->upgrade.said, "\r\n")] = '\0';
     str_make_printable(sup->upgrade.said);
 }
 
@@ -248,6 +261,34 @@ static void tell_all(struct supervisor *sup, const struct err *err)
     }
 }
 
+static int explain_trial(const char *trial_end, struct err *err)
+{
+    return err_set(err, ERR_FAILED, 0,
+            "the new svcmgr passed its self-check and did not take over: %s; the former one, "
+            "%s, goes on",
+            trial_end, SVCMGR_VERSION);
+}
+
+void upgrade_not_taken(struct supervisor *sup, const char *trial_end)
+{
+    struct err err;
+
+    (void)explain_trial(trial_end, &err);
+    journal_write(
+            &sup->journal, &(struct journal_event) { .event = "supervisor", .cause = err.text });
+    tell_all(sup, &err);
+}
+
+/* Has it take over, on trial. */
+static int give_place(struct supervisor *sup, struct err *err)
+{
+    if (!platform_has_keeper())
+        return handover_begin(sup, sup->upgrade.program, err);
+    link_upgrade(&sup->link, sup->upgrade.program);
+    sup->upgrade.gives_up = true;
+    return 0;
+}
+
 void upgrade_checked(
         struct supervisor *sup, const struct helper *helper, const struct platform_exit *how)
 {
@@ -261,6 +302,7 @@ void upgrade_checked(
     read_last_words(sup);
     good = judge(upgrade, helper, how, &err) == 0;
     end_check(sup);
+    good = good && give_place(sup, &err) == 0;
     if (good)
         (void)str_format(cause, sizeof cause, "gives its place to %.40s (%.300s)", upgrade->said,
                 upgrade->path);
@@ -269,12 +311,8 @@ void upgrade_checked(
     journal_write(&sup->journal,
             &(struct journal_event) {
                     .event = "upgrade", .cause = cause, .by = publish_asker(sup) });
-    if (good) {
-        link_upgrade(&sup->link, upgrade->program);
-        upgrade->gives_up = true;
-    } else {
+    if (!good)
         tell_all(sup, &err);
-    }
     platform_close(upgrade->program);
 }
 
@@ -282,11 +320,15 @@ void upgrade_give_up(struct supervisor *sup)
 {
     struct err err;
 
-    if (!sup->upgrade.checks)
+    if (!sup->upgrade.checks && sup->handover.successor == 0)
         return;
-    helper_end_kind(sup, HELPER_CHECK);
-    end_check(sup);
-    platform_close(sup->upgrade.program);
+    if (sup->handover.successor != 0) {
+        handover_give_up(sup);
+    } else {
+        helper_end_kind(sup, HELPER_CHECK);
+        end_check(sup);
+        platform_close(sup->upgrade.program);
+    }
     err_set(&err, ERR_FAILED, 0, "it was asked to stop meanwhile");
     tell_all(sup, &err);
 }
@@ -344,10 +386,7 @@ static bool upgrade_is_known(const struct call *call)
         answer_upgraded(call);
         return true;
     case KEEPER_CAME_RESTORED:
-        err_set(&err, ERR_FAILED, 0,
-                "the new svcmgr passed its self-check and did not take over: %s; the former one, "
-                "%s, goes on",
-                sup->link.trial_end, SVCMGR_VERSION);
+        (void)explain_trial(sup->link.trial_end, &err);
         answer_fail(call, &err);
         return true;
     }

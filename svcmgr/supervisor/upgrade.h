@@ -2,7 +2,8 @@
  *
  * It first proves itself on a copy of the state ('svcmgr self-check').  Then this supervisor ends,
  * and the keeper starts the next one with that program, which takes up what there is as after a
- * crash; keeper.h says what becomes of one that cannot. */
+ * crash; keeper.h says what becomes of one that cannot.  Where there is no keeper this supervisor
+ * starts it, and ends when it has taken up everything: handover.h. */
 #ifndef SVCMGR_UPGRADE_H
 #define SVCMGR_UPGRADE_H
 
@@ -34,6 +35,10 @@ void upgrade_on_event(struct supervisor *sup, const struct platform_event *event
 /* The check has ended. */
 void upgrade_checked(
         struct supervisor *sup, const struct helper *helper, const struct platform_exit *how);
+
+/* It has proved itself and did not take over, though this supervisor had stayed until it would:
+ * 'trial_end' says what it did instead.  Whoever waits is told. */
+void upgrade_not_taken(struct supervisor *sup, const char *trial_end);
 
 /* The service is about to end: a check that is under way is ended, and whoever waits is told. */
 void upgrade_give_up(struct supervisor *sup);

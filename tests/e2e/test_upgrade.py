@@ -9,16 +9,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import windows
 from instances import Control, causes, start_puppet, wait_for_status
 from logfiles import add_job, numbers, texts, wait_for_text, whole_log
 from nthcall import KEEPER
-from support import (BUILD, LIMIT, MISBEHAVE, PYTHON, SVCMGR, get, pauses, pid_is_alive,
-                     processes_with, wait_until)
+from support import (BUILD, LIMIT, MISBEHAVE, PYTHON, SUFFIX, SVCMGR, WINDOWS, get, pauses,
+                     pid_is_alive, processes_with, wait_until)
 from test_guard_storm import Census
 from test_kill_points import operate, points
 from test_survival import KEPT, kill_supervisor, load, wait_for_more
 
-IMPOSTOR = BUILD / "tests" / "impostor"
+IMPOSTOR = BUILD / "tests" / f"impostor{SUFFIX}"
 ROUNDS = int(os.environ.get("SVCMGR_TEST_UPGRADES", "20"))
 
 
@@ -27,7 +28,7 @@ class Installed:
 
     def __init__(self, site):
         self.site = site
-        self.path = site.directory / "bin" / "svcmgr"
+        self.path = site.directory / "bin" / f"svcmgr{SUFFIX}"
         self.path.parent.mkdir()
         self.replace(SVCMGR)
 
@@ -46,9 +47,18 @@ class Installed:
         fresh.rename(self.path)
 
     def run(self, *words, **options):
-        command = self.site.command(*words)
-        return subprocess.run([str(self.path), *command[1:]], env=self.site.environment, text=True,
-                              capture_output=True, timeout=60, check=False, **options)
+        return run_program(self.site, self.command(*words), **options)
+
+    def command(self, *words):
+        ours = len(self.site.program(SVCMGR))
+        return [*self.site.program(str(self.path)), *self.site.command(*words)[ours:]]
+
+
+def run_program(site, command, **options):
+    options.update(env=site.environment, timeout=LIMIT, check=False)
+    if WINDOWS:
+        return windows.run(command, stdin=subprocess.DEVNULL, **options)
+    return subprocess.run(command, text=True, capture_output=True, **options)
 
 
 @pytest.fixture
@@ -90,7 +100,8 @@ def assert_refused(site, before, *said):
     after = site.status("web")
     assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
     assert not (site.state_of("web") / "self-check").exists()
-    assert len(processes_with(str(site.state_of("web")))) == 2  # keeper and supervisor
+    if not WINDOWS:
+        assert len(processes_with(str(site.state_of("web")))) == 2  # keeper and supervisor
     return after
 
 
@@ -180,11 +191,12 @@ def test_json(site, installed):
     _, before = start_webui(site, installed)
     result = site.svcmgr("upgrade", "web", "--json")
     document = json.loads(result.out)
+    document["executable"] = document["executable"].replace("\\", "/")
     after = site.status("web")
     assert document == {
         "name": "web", "former_version": before["version"], "version": before["version"],
         "supervisor_pid": after["supervisor_pid"], "pid": before["pid"],
-        "executable": str(installed.path), "ended_commands": 0}
+        "executable": site.native(installed.path), "ended_commands": 0}
 
 
 def test_another_file_by_name(site, installed):
@@ -204,7 +216,7 @@ def test_another_file_by_name(site, installed):
 
 @pytest.mark.parametrize("state", ["failed", "backoff"])
 def test_also_while_nothing_runs(site, installed, state):
-    site.add("web", ["/bin/sh", "-c", "sleep 0.1; exit 3"], settle="10ms",
+    site.add("web", [MISBEHAVE, "sleep", "100", "exit", "3"], settle="10ms",
              restart={"when": "always", "delay": "1ms" if state == "failed" else "1h",
                       "max_delay": "1h", "burst": 1})
     assert installed.run("start", "web").returncode == 0
@@ -355,9 +367,9 @@ def test_what_a_self_check_looks_at(site, installed, keeper, spoil, said):
         shutil.copy(site.state_of("web") / name, copy)
     if spoil:
         (copy / spoil).write_text("{")
-    done = subprocess.run([SVCMGR, "self-check", "web", "--config", copy / "config.json", "--state", copy,
-                           "--keeper", keeper], env=site.environment, text=True, capture_output=True,
-                          timeout=60, check=False)
+    done = run_program(site, [*site.program(SVCMGR), "self-check", "web", "--config",
+                              site.native(copy / "config.json"), "--state", site.native(copy),
+                              "--keeper", keeper])
     assert (done.returncode == 0) is (keeper == "1" and not spoil)
     assert said in done.stdout + done.stderr, done
 

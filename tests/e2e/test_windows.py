@@ -175,12 +175,6 @@ def test_a_program_that_binds_itself(site):
 
 
 def test_what_cannot_be_is_refused_by_name(site):
-    site.add_webui()
-    before = site.start()
-    result = site.svcmgr("upgrade", "webui")
-    assert result.code == 1, result
-    assert "svcmgr stop webui, then svcmgr start webui" in result.err
-    assert site.status()["pid"] == before["pid"]
     site.add("told", [MISBEHAVE, "sleep-forever"], ready="notify")
     result = site.svcmgr("start", "told")
     assert result.code == 1, result

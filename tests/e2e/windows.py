@@ -23,6 +23,8 @@ NO_LOOK = "Wine does not show what a program of Windows has open or in memory"
 ONE_USER = "Wine has one user"
 NARROW = "the control channel there is TCP, and takes its ports out of the narrow range of the test"
 SHUT = "a listening socket cannot be shut down on Windows"
+SCRIPT = "the program is a script, which Windows does not execute"
+NO_NOTIFY = "there are no notification sockets on Windows"
 
 # Each file that applies, and the tests of it that do not.
 SKIPPED = {
@@ -64,7 +66,27 @@ SKIPPED = {
         "test_follow_waits_for_a_service_that_has_not_run_yet": NO_PYTHON,
         "test_follow_ends_when_nobody_reads": NO_PYTHON,
     },
+    "test_upgrade.py": {
+        "test_supervisor_and_keeper_run_what_is_on_disk_now": KEEPER,
+        "test_the_same_file_again_and_again": KEEPER,
+        "test_what_the_keeper_did_before_it_does_after": KEEPER,
+        "test_in_the_foreground_it_stays_the_caller_s_child": KEEPER,
+        "test_another_file_by_name": NO_LOOK,
+        "test_not_a_line_of_the_output_is_lost": NO_NOTIFY,
+        "test_a_stop_that_comes_while_the_keeper_changes_its_program": KEEPER,
+        "test_what_does_not_pass_its_self_check_is_refused": SCRIPT,
+        "test_a_self_check_that_hangs_is_ended": SCRIPT,
+        "test_a_stop_does_not_wait_for_a_self_check": SCRIPT,
+        "test_one_that_passes_and_does_not_take_over_is_replaced": KEEPER,
+        "test_a_file_that_changes_during_its_self_check": SCRIPT,
+        "test_a_file_that_is_gone": "Windows does not remove a program that runs",
+        "test_a_crash_after_a_package_update_starts_no_unchecked_program": KEEPER,
+        "test_without_a_keeper_it_is_refused": KEEPER,
+        "test_who_waits_for_a_restart_gets_an_answer": NO_NOTIFY,
+        "test_an_idle_keeper_sleeps_after_it_too": KEEPER,
+    },
     "test_windows.py": {},
+    "test_windows_upgrade.py": {},
     "test_main_job.py": {
         "test_a_killed_supervisor_is_back_with_the_same_instance": KEEPER,
     },

@@ -191,6 +191,37 @@ def test_a_start_by_hand_second(site, service):
     assert site.status(service)["pid"] == before["pid"]
 
 
+def test_an_upgrade_is_refused_with_what_to_type(site, service):
+    port = add(site, service)
+    install(site, service)
+    assert site.svcmgr("--system", "start", service).code == 0
+    before = site.status(service)
+    result = site.svcmgr("--system", "upgrade", service)
+    assert result.code == 1 and "winsvc has started it and watches that very process" in result.err
+    assert f"svcmgr stop {service}, then svcmgr start {service}" in result.err, result
+    after = site.status(service)
+    assert (after["pid"], after["supervisor_pid"]) == (before["pid"], before["supervisor_pid"])
+    assert query(service)["state"] == "RUNNING" and get(port)[0] == 200
+
+
+def test_behind_a_start_by_hand_that_is_upgraded_it_still_stands_by(site, service):
+    """The lock goes to the new supervisor, however often the service tries to get it."""
+    port = add(site, service)
+    install(site, service)
+    assert site.svcmgr("--system", "start", "--direct", service).code == 0
+    before = site.status(service)
+    control("start", f"svcmgr-{service}")
+    await_state(service, "RUNNING")
+    for _ in range(3):
+        wait_until(lambda: site.status(service)["standby"], "the standby")
+        result = site.svcmgr("--system", "upgrade", service)
+        assert result.code == 0, result
+        after = site.status(service)
+        assert (after["pid"], after["generation"]) == (before["pid"], 1) and get(port)[0] == 200
+    wait_until(lambda: site.status(service)["standby"], "the standby")
+    assert query(service)["state"] == "RUNNING"
+
+
 def test_both_at_once(site, service):
     port = add(site, service)
     install(site, service)
