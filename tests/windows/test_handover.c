@@ -122,12 +122,11 @@ static void accept_one(platform_handle channel)
     NEED(closesocket(peer) == 0);
 }
 
-static void take_child(platform_handle channel, bool stays)
+static struct identity take_child(platform_handle channel)
 {
     struct platform_lent lent;
     struct identity child;
     struct message message;
-    char text[PLATFORM_MESSAGE_BYTES];
     struct err err;
 
     lent.process = take(channel, &message);
@@ -136,13 +135,31 @@ static void take_child(platform_handle channel, bool stays)
     memcpy(&lent.state, message.text, sizeof lent.state);
     NEED(platform_child_take(&child, &lent, &err) == 0);
     tell(channel, "taken");
-    if (stays)
-        return;
+    return child;
+}
+
+static void tell_end(platform_handle channel)
+{
+    struct identity child = take_child(channel);
+    char text[PLATFORM_MESSAGE_BYTES];
+
     await(PLATFORM_EVENT_EXIT);
     NEED(event.pid == child.pid);
     platform_reap(child.pid);
     (void)snprintf(text, sizeof text, "%d %d", event.exit.code, event.exit.by_signal);
     tell(channel, text);
+}
+
+static void take_rest(platform_handle channel)
+{
+    struct identity child = take_child(channel);
+    struct platform_exit how;
+    struct platform_tree tree;
+
+    tree = (struct platform_tree) { .session = child.pid, .main_start = child.start_time };
+    NEED(!platform_child_ended(child.pid, &how) && !platform_tree_is_empty(&tree));
+    NEED(platform_tree_signal(&tree, "KILL") == 1);
+    tell(channel, "killed");
 }
 
 static int be_other(const char *what)
@@ -165,9 +182,11 @@ static int be_other(const char *what)
     else if (strcmp(what, "socket") == 0)
         accept_one(channel);
     else if (strcmp(what, "child") == 0)
-        take_child(channel, false);
+        tell_end(channel);
     else if (strcmp(what, "keep") == 0)
-        take_child(channel, true);
+        (void)take_child(channel);
+    else if (strcmp(what, "rest") == 0)
+        take_rest(channel);
     else
         return 7;
     (void)take(channel, &message); /* when it may end */
@@ -413,6 +432,30 @@ static void a_child_lives_as_long_as_whoever_took_it(void **state)
     assert_true(CloseHandle(started.output));
 }
 
+/* What its main process has left behind, whose end was told here. */
+static void the_rest_of_a_tree_is_known_to_whoever_took_it(void **state)
+{
+    struct platform_tree tree;
+    struct platform_exit how;
+    struct started started;
+    struct other other;
+    char text[SAID_BYTES];
+
+    begin_other("rest", &other);
+    started_begin((const char *const[]) { "leave", NULL }, &started);
+    started_line(&started, text);
+    started_end(&started, &how);
+    assert_int_equal(how.code, 0);
+    send_child(&other, &started);
+    (void)expect_text(other.channel, "killed");
+    tree = (struct platform_tree) {
+        .session = started.child.identity.pid,
+        .main_start = started.child.identity.start_time,
+    };
+    started_await_empty(&tree);
+    end_other(&other);
+}
+
 static void another_process_is_not_taken_for_the_child(void **state)
 {
     struct platform_lent lent;
@@ -448,6 +491,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_end_of_a_child_is_told_to_whoever_took_it),
         cmocka_unit_test(what_was_done_to_a_child_is_known_to_whoever_took_it),
         cmocka_unit_test(a_child_lives_as_long_as_whoever_took_it),
+        cmocka_unit_test(the_rest_of_a_tree_is_known_to_whoever_took_it),
         cmocka_unit_test(another_process_is_not_taken_for_the_child),
     };
 

@@ -57,6 +57,20 @@ static void greet(void)
         exit(9);
 }
 
+/* A marker of its own, as a supervisor writes it before it takes over. */
+static void write_marker(int argc, char **argv)
+{
+    char path[MAX_PATH] = "";
+    FILE *file;
+
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], "--state") == 0)
+            (void)snprintf(path, sizeof path, "%s/control.json", argv[i + 1]);
+    file = fopen(path, "w");
+    if (file == NULL || fputs("{\"port\":1}\n", file) < 0 || fclose(file) != 0)
+        exit(9);
+}
+
 int main(int argc, char **argv)
 {
     char mode[64];
@@ -76,9 +90,12 @@ int main(int argc, char **argv)
     }
     if (strncmp(mode, "greets-", 7) == 0)
         greet();
+    if (strcmp(mode, "greets-spoils") == 0)
+        write_marker(argc, argv);
     if (strcmp(mode, "crash") == 0)
         *(volatile int *)0 = 1;
-    if (strcmp(mode, "exit") == 0 || strcmp(mode, "greets-exit") == 0)
+    if (strcmp(mode, "exit") == 0 || strcmp(mode, "greets-exit") == 0 ||
+            strcmp(mode, "greets-spoils") == 0)
         return 7;
     Sleep(INFINITE);
     return 0;
