@@ -88,25 +88,38 @@ static void read_pipe(platform_handle channel)
     tell(channel, "end");
 }
 
-/* Has one wait for something to read, and does not wait itself. */
-static void leave_pipe(platform_handle channel)
+static struct platform_source *wait_in_vain(platform_handle pipe)
 {
-    struct message message;
-    platform_handle pipe = take(channel, &message);
+    struct platform_source *source;
     platform_handle copy;
     struct err err;
 
-    for (int i = 0; i < 20; i++) {
-        struct platform_source *source;
+    NEED(platform_duplicate(pipe, &copy, &err) == 0);
+    source = platform_watch_stream(copy | WINDOWS_TAKEN_MARK, ROLE_PIPE, NULL);
+    NEED(source != NULL);
+    platform_wait(platform_now_ms(), &event);
+    NEED(event.kind == PLATFORM_EVENT_TIMER);
+    return source;
+}
 
-        NEED(platform_duplicate(pipe, &copy, &err) == 0);
-        source = platform_watch_stream(copy | WINDOWS_TAKEN_MARK, ROLE_PIPE, NULL);
-        NEED(source != NULL);
-        platform_wait(platform_now_ms(), &event);
-        NEED(event.kind == PLATFORM_EVENT_TIMER);
-        platform_unwatch(source);
-    }
-    tell(channel, "left");
+/* Waits for something to read, and does not take it when it comes. */
+static void leave_pipe(platform_handle channel)
+{
+    struct platform_source *source;
+    struct message message;
+    platform_handle pipe = take(channel, &message);
+
+    for (int i = 0; i < 20; i++)
+        platform_unwatch(wait_in_vain(pipe));
+    source = wait_in_vain(pipe);
+    tell(channel, "waits");
+    (void)take(channel, &message);
+    platform_unwatch(source);
+    source = platform_watch_stream(pipe, ROLE_PIPE, NULL);
+    await(PLATFORM_EVENT_DATA);
+    NEED(event.length == 4 && memcmp(event.data, "kept", 4) == 0);
+    platform_unwatch(source);
+    tell(channel, "read");
 }
 
 static void accept_one(platform_handle channel)
@@ -318,6 +331,7 @@ static void a_pipe_is_read_on(void **state)
     end_other(&other);
 }
 
+/* Nothing is read before somebody wants it: the next one gets it. */
 static void a_pipe_can_be_left_while_it_is_waited_for(void **state)
 {
     platform_handle read;
@@ -328,7 +342,10 @@ static void a_pipe_can_be_left_while_it_is_waited_for(void **state)
     begin_other("leave", &other);
     assert_int_equal(platform_pipe(&read, &write, &err), 0);
     send_text(other.channel, "pipe", read);
-    (void)expect_text(other.channel, "left");
+    (void)expect_text(other.channel, "waits");
+    write_pipe(write, "kept");
+    send_text(other.channel, "written", PLATFORM_NO_HANDLE);
+    (void)expect_text(other.channel, "read");
     end_other(&other);
     platform_close(read);
     platform_close(write);
