@@ -1,6 +1,5 @@
 #include "cli.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,8 +50,8 @@ static int flush_output(int code)
 
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return code;
-    err_set(&err, ERR_FAILED, errno, "cannot write to standard output: %s",
-            platform_error_text(errno));
+    err_set(&err, ERR_FAILED, 0, "cannot write to standard output: %s",
+            platform_library_error_text());
     (void)report_failure(NULL, NULL, &err);
     return code != 0 ? code : ERR_FAILED;
 }

@@ -288,7 +288,8 @@ static int check_text(const char *name, const struct buffer *text, struct err *e
     struct json_faults faults = { 0 };
     struct config config;
 
-    if (config_parse(name, text->data, text->length, &config, &faults) == 0) {
+    if (config_parse_for(platform_abilities(), name, text->data, text->length, &config, &faults) ==
+            0) {
         config_free(&config);
         return 0;
     }

@@ -1,5 +1,4 @@
 /* Files and directories that a service needs. */
-#include <errno.h>
 #include <string.h>
 
 #include "doctor.h"
@@ -190,9 +189,9 @@ static void explain_unwritable(struct finding *finding, const char *path, const 
 {
     finding->bad = true;
     (void)str_copy(finding->text, sizeof finding->text, err->text);
-    if (err->os_code == ENOSPC)
+    if (platform_means_full(err->os_code))
         about_file(finding, "df", "-h", NULL, path);
-    else if (err->os_code == EROFS)
+    else if (platform_means_read_only(err->os_code))
         about_file(finding, "findmnt", "--target", NULL, path);
     else if (err->kind == ERR_DENIED)
         own_it(finding, path);

@@ -26,9 +26,17 @@ static void read_root(struct config_reader *reader, const cJSON *root, const cha
 int config_parse(const char *name, const char *text, size_t length, struct config *ret_config,
         struct json_faults *faults)
 {
+    return config_parse_for(NULL, name, text, length, ret_config, faults);
+}
+
+int config_parse_for(const struct abilities *abilities, const char *name, const char *text,
+        size_t length, struct config *ret_config, struct json_faults *faults)
+{
     struct json_document document;
     struct config config = { 0 };
-    struct config_reader reader = { .document = &document, .faults = faults, .config = &config };
+    struct config_reader reader = {
+        .document = &document, .faults = faults, .config = &config, .abilities = abilities
+    };
     size_t faults_before = faults->count + faults->dropped;
 
     if (length > CONFIG_MAX_BYTES) {

@@ -184,4 +184,6 @@ void config_check(struct config_reader *reader)
         check_socket(reader, i);
     check_replace(reader);
     check_restart(reader);
+    if (reader->abilities != NULL)
+        config_check_abilities(reader);
 }

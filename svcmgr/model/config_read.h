@@ -80,6 +80,7 @@ struct config_reader {
     const struct json_document *document;
     struct json_faults *faults;
     struct config *config;
+    const struct abilities *abilities; /* NULL: whatever there is */
     const cJSON *listeners[CONFIG_LISTENERS_MAX]; /* the elements of "listen" */
     bool uses_fd[CONFIG_LISTENERS_MAX];           /* a token {fd} of this listener was found */
     bool faulty[CONFIG_FIELDS_MAX]; /* rows whose value has a fault: nothing follows from them */
@@ -125,5 +126,7 @@ bool config_is_faulty(const struct config_reader *reader, const char *path);
 void config_check_listeners(struct config_reader *reader);
 /* config_check.c: what must hold between keys, and the defaults that depend on other keys. */
 void config_check(struct config_reader *reader);
+/* config_abilities.c: what a system has nothing like; reader->abilities is not NULL. */
+void config_check_abilities(struct config_reader *reader);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abilities.h"
 #include "address.h"
 #include "buffer.h"
 #include "err.h"
@@ -23,6 +24,8 @@ typedef intptr_t platform_handle;
 /* Whether a supervisor has a keeper (keeper.h) as its parent; else 'run' is the supervisor itself.
  */
 bool platform_has_keeper(void);
+/* What there is of what a configuration can ask for; NULL: all of it. */
+const struct abilities *platform_abilities(void);
 /* The handles that whoever started us has passed on, in their order: descriptors 3 and on, where
  * handles are descriptors.  None: it passed no more than that. */
 platform_handle platform_given(size_t index);
@@ -337,8 +340,16 @@ enum platform_stage {
 const char *platform_stage_name(enum platform_stage stage);
 /* "No such file or directory" */
 const char *platform_error_text(long os_code);
+/* Of errno as the C library has left it, which is no code of the system everywhere. */
+const char *platform_library_error_text(void);
 /* Whether a file was not there. */
 bool platform_means_missing(long os_code);
+/* That there is a file and that it cannot be executed. */
+bool platform_means_not_executable(long os_code);
+long platform_code_for_missing(void); /* one of them, for what was looked for in vain */
+/* That there is no room on a disk; that it cannot be written to at all. */
+bool platform_means_full(long os_code);
+bool platform_means_read_only(long os_code);
 
 #define PLATFORM_PASSED_MAX 16
 #define PLATFORM_UNLIMITED  UINT64_MAX

@@ -14,16 +14,6 @@
 
 #include "banned.h"
 
-const char *platform_error_text(long os_code)
-{
-    return strerror((int)os_code);
-}
-
-bool platform_means_missing(long os_code)
-{
-    return os_code == ENOENT || os_code == ENOTDIR;
-}
-
 static const struct {
     const char *name;
     int resource;

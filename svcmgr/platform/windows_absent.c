@@ -71,6 +71,24 @@ int platform_control_connect(
     return refuse(ERR_NOT_RUNNING, err, "no control sockets on Windows: the channel is TCP");
 }
 
+/* ---- What a configuration can ask for -------------------------------------------------------- */
+
+const struct abilities *platform_abilities(void)
+{
+    static const char *const limits[] = { "memory", "nproc", "cpu", NULL };
+    static const char *const signals[] = { "TERM", "INT", "QUIT", "KILL", NULL };
+    static const struct abilities windows = {
+        .name = "Windows",
+        .limits = limits,
+        .limits_text = "memory, nproc and cpu",
+        .signals = signals,
+        .signals_text = "TERM, INT and QUIT, which are Ctrl-Break and the closing of windows, and "
+                        "KILL",
+    };
+
+    return &windows;
+}
+
 /* ---- Notification ---------------------------------------------------------------------------- */
 
 static int refuse_notify(struct err *err)

@@ -167,34 +167,3 @@ bool platform_missing_interpreter(const char *path, char *ret_interpreter, size_
     (void)size;
     return false;
 }
-
-/* ---- Errors ---------------------------------------------------------------------------------- */
-
-const char *platform_error_text(long os_code)
-{
-    static char text[512];
-    const DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
-            FORMAT_MESSAGE_MAX_WIDTH_MASK;
-    WCHAR wide[256];
-    DWORD length = FormatMessageW(flags, NULL, (DWORD)os_code,
-            MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US), wide, sizeof wide / sizeof wide[0], NULL);
-    size_t end;
-
-    if (length == 0) /* English is not installed */
-        length = FormatMessageW(
-                flags, NULL, (DWORD)os_code, 0, wide, sizeof wide / sizeof wide[0], NULL);
-    if (length == 0 || !windows_from_wide(wide, text, sizeof text)) {
-        (void)str_format(text, sizeof text, "error %ld", os_code);
-        return text;
-    }
-    end = strlen(text);
-    while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '.'))
-        text[--end] = '\0';
-    return text;
-}
-
-bool platform_means_missing(long os_code)
-{
-    return os_code == ERROR_FILE_NOT_FOUND || os_code == ERROR_PATH_NOT_FOUND ||
-            os_code == ERROR_DIRECTORY;
-}

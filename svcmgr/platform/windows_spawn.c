@@ -226,7 +226,7 @@ static int check(const struct platform_spawn *spawn, struct err *err)
 {
     if (spawn->passed_count > PLATFORM_PASSED_MAX)
         return err_set(err, ERR_FAILED, 0, "too many sockets to pass");
-    if (spawn->switch_user)
+    if (spawn->switch_user && spawn->uid != platform_uid())
         return err_set(err, ERR_CONFIG, ERROR_NOT_SUPPORTED,
                 "%s: on Windows an instance runs as the user of its supervisor",
                 platform_stage_name(PLATFORM_STAGE_USER));

@@ -98,6 +98,8 @@ struct client *control_adopt(struct control *control, platform_handle handle, in
     if (source == NULL)
         return NULL;
     platform_peer(handle, &peer);
+    if (peer.uid == -1) /* whoever has passed it on to us is our own user */
+        peer.uid = (int64_t)platform_uid();
     return add_client(control, source, peer);
 }
 

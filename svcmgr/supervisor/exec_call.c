@@ -206,8 +206,9 @@ void exec_call(const struct call *call)
         return;
     }
     if (spawn_command(sup, session, &params, &err) == -1) {
-        err.kind = (enum err_kind)(
-                platform_means_missing(err.os_code) ? EXEC_EXIT_NOT_FOUND : EXEC_EXIT_FAILED);
+        err.kind = (enum err_kind)(platform_means_missing(err.os_code) ? EXEC_EXIT_NOT_FOUND
+                        : platform_means_not_executable(err.os_code)   ? EXEC_EXIT_NOT_EXECUTED
+                                                                       : EXEC_EXIT_FAILED);
         err_prefix(&err, "failed to spawn command");
         answer_failure(call->client, &call->request->id, PROTOCOL_INTERNAL, &err, sup);
         exec_remove(sup, session);

@@ -88,9 +88,19 @@ static bool pid_is_expected(const struct call *call)
     return false;
 }
 
+/* Which process calls, it says itself where the system does not; 0: nobody says. */
+static int64_t caller_pid(const struct call *call)
+{
+    return call->client->peer.pid > 0 ? call->client->peer.pid
+                                      : (int64_t)number(call, "caller_pid");
+}
+
 static void note_asker(const struct call *call, const char *what)
 {
-    publish_note_asker(call->sup, &call->client->peer);
+    struct platform_peer asker = call->client->peer;
+
+    asker.pid = caller_pid(call);
+    publish_note_asker(call->sup, &asker);
     supervisor_cause(call->sup, "%s", what);
     call->client->wants_progress = flag(call, "progress");
 }
@@ -102,12 +112,10 @@ static void want_up(struct supervisor *sup)
     link_up(&sup->link);
 }
 
-/* Somebody inside the instance's own tree cannot wait for its own end.  Who it is the caller says
- * where the system does not. */
+/* Somebody inside the instance's own tree cannot wait for its own end. */
 static bool is_from_inside(const struct call *call)
 {
-    int64_t pid = call->client->peer.pid > 0 ? call->client->peer.pid
-                                             : (int64_t)number(call, "caller_pid");
+    int64_t pid = caller_pid(call);
 
     return pid > 0 && !call->client->is_first && instance_is_inside(call->sup, pid);
 }

@@ -293,8 +293,10 @@ static void begin_check(struct supervisor *sup, struct instance *instance)
 
     if (config->health == CONFIG_HEALTH_COMMAND) {
         if (helper_start(sup, instance->slot, HELPER_HEALTH, &config->health_command,
-                    config->health_timeout_ms, &err) == -1)
+                    config->health_timeout_ms, &err) == -1) {
+            err_prefix(&err, "health.command");
             readiness_checked(sup, instance->slot, false, err.text);
+        }
         return;
     }
     if (instance->service->listeners.count == 0)

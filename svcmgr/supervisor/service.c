@@ -75,8 +75,8 @@ int service_load(const char *name, const char *path, struct service **ret_servic
             err->kind = ERR_CONFIG;
         goto out;
     }
-    if (config_parse(name, service->text.data, service->text.length, &service->config, list) ==
-            -1) {
+    if (config_parse_for(platform_abilities(), name, service->text.data, service->text.length,
+                &service->config, list) == -1) {
         explain_faults(path, list, err);
         goto out;
     }

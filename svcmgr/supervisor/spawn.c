@@ -1,6 +1,5 @@
 #include "spawn.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "str.h"
@@ -23,10 +22,30 @@ static const char *const limit_names[] = {
 _Static_assert(
         sizeof limit_names / sizeof limit_names[0] == CONFIG_LIMIT_COUNT, "a limit has no name");
 
+/* Where there is no other user than the supervisor's own, it is that one or none. */
+static int check_own_user(
+        const struct config *config, const struct abilities *abilities, struct err *err)
+{
+    struct platform_user user;
+
+    if (platform_user_by_name(config->user, &user, err) == -1)
+        return -1;
+    if (user.uid == platform_uid())
+        return 0;
+    return err_set(err, ERR_CONFIG, 0,
+            "\"user\": on %s a program runs as the user of its supervisor, who is not \"%s\": "
+            "install it as a service of that user, or remove it",
+            abilities->name, config->user);
+}
+
 int spawn_check_scope(const struct config *config, bool system_scope, struct err *err)
 {
+    const struct abilities *abilities = platform_abilities();
+
     if (config->user == NULL && config->group == NULL)
         return 0;
+    if (system_scope && abilities != NULL && !abilities->users)
+        return check_own_user(config, abilities, err);
     if (!system_scope || !platform_is_privileged())
         return err_set(err, ERR_CONFIG, 0,
                 "\"%s\" works in system scope only: run svcmgr as root with --system, or remove it",
@@ -44,7 +63,7 @@ int spawn_find_file(
     }
     if (platform_find_program(word, path, ret_file, size))
         return 0;
-    return err_set(err, ERR_FAILED, ENOENT,
+    return err_set(err, ERR_FAILED, platform_code_for_missing(),
             "cannot execute %s: it is not in %s; write its absolute path", word, path);
 }
 

@@ -42,7 +42,7 @@ int spawn_prepare(
 void spawn_free(struct spawn_plan *plan);
 
 /* The file of a command's first word, which is looked up in a PATH unless it has a slash.  Not
- * there: os_code ENOENT. */
+ * there: os_code means missing. */
 int spawn_find_file(
         const char *word, const char *path, char *ret_file, size_t size, struct err *err);
 

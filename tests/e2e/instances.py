@@ -5,38 +5,20 @@ from datetime import datetime
 from pathlib import Path
 
 from channel import connect
-from puppet import PYTHON, Puppet
-from support import free_port, wait_until
-
-# Answers each request with the status that a file holds, after so many seconds; 200 without one.
-SERVER = """
-import http.server, socket, sys, time
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        try:
-            status, pause = open(sys.argv[1]).read().split()
-        except FileNotFoundError:
-            status, pause = 200, 0
-        time.sleep(float(pause))
-        self.send_response(int(status))
-        self.end_headers()
-    def log_message(self, *_):
-        pass
-server = http.server.ThreadingHTTPServer(("", 0), Answer, False)
-server.socket = socket.socket(fileno=3)
-server.serve_forever()
-"""
+from puppet import Puppet
+from support import MISBEHAVE, WINDOWS, free_port, wait_until
+from windows_puppet import WindowsPuppet
 
 
 class Answers:
-    """What the server below says to its health check."""
+    """What the server below says to its health check: 200 until something else is asked for."""
 
     def __init__(self, path):
         self.path = path
 
-    def are(self, status, pause=0):
+    def are(self, status, pause_ms=0):
         fresh = Path(f"{self.path}.new")
-        fresh.write_text(f"{status} {pause}")
+        fresh.write_text(f"{status} {pause_ms}")
         fresh.rename(self.path)
 
 
@@ -76,7 +58,7 @@ def inherit(port=None):
 
 
 def add_puppet(site, name="web", **keys):
-    puppet = Puppet(site.directory / f"{name}.sock")
+    puppet = (WindowsPuppet if WINDOWS else Puppet)(site.directory / f"{name}.sock")
     site.add(name, puppet.command, **keys)
     return puppet
 
@@ -97,7 +79,7 @@ def add_server(site, name="web", **keys):
     keys.setdefault("listen", inherit())
     keys["health"] = {"http": "/health", "interval": "50ms", "timeout": "2s",
                       **keys.get("health", {})}
-    site.add(name, [PYTHON, "-I", "-S", "-c", SERVER, answers.path], **keys)
+    site.add(name, [MISBEHAVE, "serve", "answers", answers.path], **keys)
     return answers
 
 

@@ -57,6 +57,34 @@ class Puppet:
     def notify(self, text):
         self.do(f"notify({text!r})")
 
+    def say(self, text, fd=1):
+        self.do(f"say({text!r}, {fd})")
+
+    def environment(self):
+        return self.do("dict(os.environ)")
+
+    def end(self, code):
+        self.end_by(f"os._exit({code})")
+
+    def end_by(self, statement):
+        """On a busy machine it ends before it can answer, and is not asked again: the next generation
+        has the same path."""
+        with contextlib.suppress(ConnectionError):
+            self._ask(f"signal.signal(signal.SIGALRM, lambda *_: {statement});"
+                      # again and again: one that comes just before accept() does not end it
+                      "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.01)")
+
+    def run(self, words):
+        """Has it run a program to its end; returns its code."""
+        return self.do(f"__import__('subprocess').run({words!r}, capture_output=True).returncode")
+
+    def begin(self, words, output):
+        """Has it start a program that appends to a file, and which may end it before it answers."""
+        self.pid()
+        with contextlib.suppress(ConnectionError):
+            self._ask(f"__import__('subprocess').Popen({words!r}, start_new_session=True, "
+                      f"stdout=open({str(output)!r}, 'a'), stderr=-2)")
+
     def barrier(self):
         """All messages that were sent before have been looked at."""
         assert self.do("barrier()") is True

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from support import MISBEHAVE, PYTHON, WINDOWS, Result, Site, get, pid_is_alive, wait_until
+from support import MISBEHAVE, PYTHON, WINDOWS, Result, Site, get, wait_until
 
 NOBODY = 65534
 LISTENING = "0A"
@@ -152,10 +152,6 @@ def answers(port, path="/", host="127.0.0.1"):
 def connect(port, host="127.0.0.1", timeout=5):
     """A TCP connection to the address."""
     return socket.create_connection((host, port), timeout=timeout)
-
-
-def alive(pids):
-    return [pid for pid in pids if pid_is_alive(pid)]
 
 
 def has_ipv6():

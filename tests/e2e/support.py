@@ -27,6 +27,8 @@ PYTHON = "/usr/bin/python3"
 LIMIT = float(os.environ.get("SVCMGR_TEST_LIMIT", "60"))
 # A wait that svcmgr is not to sit out: whoever does takes longer than LIMIT.
 LONG = f"{LIMIT * 2:g}s"
+# What the system says of a program that is not there.
+NO_FILE = "Path not found" if WINDOWS else "No such file or directory"
 PORTABLE = os.environ.get("SVCMGR_TEST_PORTABLE") == "1"
 # What "stop" says where the system does not know all of a tree (docs/PLATFORMS.md).
 FOUND_BY = "; its processes were found by ancestry, session, group and instance id"
@@ -100,9 +102,20 @@ def end_process(pid):
 
 def pid_is_alive(pid):
     """Whether a process of svcmgr's exists and is no zombie."""
+    return bool(alive([pid]))
+
+
+def alive(pids):
+    """Those of svcmgr's processes that exist and are no zombies."""
     if WINDOWS:
-        return ask_windows("alive", pid)[0] == 0
-    return is_alive(pid)
+        found = ask_windows("alive", *pids)[1].split()
+        return [pid for pid in pids if str(pid) in found]
+    return [pid for pid in pids if is_alive(pid)]
+
+
+def runner(status):
+    """The process of the command "run"."""
+    return status["supervisor_pid"] if WINDOWS else status["keeper_pid"]
 
 
 def is_alive(pid):
@@ -225,9 +238,13 @@ class Site:
         here = str(self.directory)
         return windows.path(word) if WINDOWS and word.startswith((here, str(BUILD))) else word
 
-    def command(self, *words):
-        return [*self.program(SVCMGR), "--config-dir", self.native(self.config_dir),
+    def words(self, *words):
+        """A command for whoever runs on the system that svcmgr runs on."""
+        return [self.native(SVCMGR), "--config-dir", self.native(self.config_dir),
                 "--state-dir", self.native(self.state_dir), *map(self.native, words)]
+
+    def command(self, *words):
+        return [*self.program(SVCMGR), *self.words(*words)[1:]]
 
     def svcmgr(self, *words, timeout=LIMIT * 2, **options):
         """Runs a command to its end."""
@@ -271,13 +288,22 @@ class Site:
 
     def add(self, name, command, **keys):
         """Writes a configuration from a command and further keys."""
-        keys["command"] = [self.native(word) for word in command]
-        keys["directory"] = self.native(keys.get("directory", self.directory))
-        if WINDOWS:  # nobody can say there that he is ready
+        keys = {"command": command, "directory": self.directory, **keys}
+        if WINDOWS:
             keys.setdefault("stop", {"timeout": windows.STOP_TIMEOUT})
+            if keys.get("ready") == "notify":
+                keys.update(windows.ready_by_file(MISBEHAVE, self.directory / name))
         elif command[0] == MISBEHAVE:
             make_certain(keys)
-        return self.write(name, json.dumps(keys))
+        return self.write(name, json.dumps(self.natively(keys)))
+
+    def natively(self, value):
+        """A value of a configuration, whose paths are those of the system that svcmgr runs on."""
+        if isinstance(value, dict):
+            return {key: self.natively(below) for key, below in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.natively(below) for below in value]
+        return self.native(value) if isinstance(value, str | Path) else value
 
     def add_webui(self, name="webui", port=None, **keys):
         """The example web server with an inherited socket and a health check; returns its port."""

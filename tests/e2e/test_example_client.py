@@ -20,18 +20,18 @@ def run(site, *words):
 
 def test_it_follows_the_log_across_the_supervisor_s_end(site):
     puppet, status = start_puppet(site)
-    puppet.do("say('line 1\\n')")
+    puppet.say("line 1\n")
     output = site.directory / "followed"
     with open(output, "wb") as file:
         site.stranger(PYTHON, "-I", CLIENT, site.state_of("web") / "control.sock", stdout=file)
     wait_until(lambda: b"line 1\n" in output.read_bytes(), "the first line")
     os.kill(status["supervisor_pid"], signal.SIGKILL)
-    puppet.do("say('line 2\\n')")
+    puppet.say("line 2\n")
     wait_for_status(site, "web", lambda now: now["adopted"])
-    puppet.do("say('line 3\\n')")
+    puppet.say("line 3\n")
     wait_until(lambda: b"line 3\n" in output.read_bytes(), "the last line")
     assert site.svcmgr("upgrade", "web").code == 0
-    puppet.do("say('line 4\\n')")
+    puppet.say("line 4\n")
     wait_until(lambda: b"line 4\n" in output.read_bytes(), "the line after the upgrade")
     hello, shown, *lines = output.read_text().splitlines()
     assert json.loads(hello.removeprefix("hello: "))["pid"] == status["pid"]
@@ -41,7 +41,7 @@ def test_it_follows_the_log_across_the_supervisor_s_end(site):
 
 def test_it_makes_one_call(site):
     puppet, _ = start_puppet(site)
-    puppet.do("say('line 1\\nline 2\\n')")
+    puppet.say("line 1\nline 2\n")
     wait_until(lambda: len(json.loads(run(site, "logs/read").stdout)["lines"]) == 2)
     result = run(site, "logs/read", "lines=1")
     assert [line["text"] for line in json.loads(result.stdout)["lines"]] == ["line 2"]

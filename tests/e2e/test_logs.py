@@ -96,7 +96,7 @@ def test_since_takes_a_time_as_it_stands_in_the_log(site):
 
 def test_follow_loses_nothing_however_fast_the_log_is_rotated(site):
     puppet, _ = start_puppet(site, logs=SMALL)
-    puppet.do("say('line 0\\n')")
+    puppet.say("line 0\n")
     wait_for_text(site, "line 0\n")
     follower = Follower(site)
     follower.wait_for("line 0\n")
@@ -111,15 +111,15 @@ def test_follow_goes_on_across_restart_stop_and_start(site):
     puppet = add_puppet(site, settle="10ms")
     site.start("web")
     follower = Follower(site)
-    puppet.do("say('line 1\\n')")
+    puppet.say("line 1\n")
     follower.wait_for("line 1\n")
     assert site.svcmgr("restart", "web").code == 0
-    puppet.do("say('line 2\\n')")
+    puppet.say("line 2\n")
     follower.wait_for("line 2\n")
     assert site.svcmgr("stop", "web").code == 0
     assert follower.child.poll() is None
     site.start("web")
-    puppet.do("say('line 3\\n')")
+    puppet.say("line 3\n")
     assert numbers(texts(follower.wait_for("line 3\n"))) == [1, 2, 3]
 
 
@@ -130,7 +130,7 @@ def test_follow_begins_with_the_last_lines_if_asked(site):
     wait_for_text(site, "line 999\n")
     follower = Follower(site, "-n", "5")
     follower.wait_for("line 999\n")
-    puppet.do("say('line 1000\\n')")
+    puppet.say("line 1000\n")
     assert numbers(texts(follower.wait_for("line 1000\n"))) == list(range(995, 1001))
 
 
@@ -138,17 +138,17 @@ def test_follow_waits_for_a_service_that_has_not_run_yet(site):
     puppet = add_puppet(site, settle="10ms")
     follower = Follower(site)
     site.start("web")
-    puppet.do("say('line 1\\n')")
+    puppet.say("line 1\n")
     assert texts(follower.wait_for("line 1\n")) == [b"line 1"]
 
 
 def test_follow_ends_when_nobody_reads(site):
     puppet = add_puppet(site, settle="10ms")
     site.start("web")
-    puppet.do("say('line 1\\n')")
+    puppet.say("line 1\n")
     follower = site.spawn("logs", "web", "-f", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert follower.stdout.readline().endswith("line 1\n")
     follower.stdout.close()
-    puppet.do("say('line 2\\n')")
+    puppet.say("line 2\n")
     assert follower.wait(20) != 0
     assert follower.stderr.read().count("\n") <= 1

@@ -25,10 +25,10 @@ def print_and_wait(site, *words, until, **logs):
 def test_each_line_begins_with_the_time_when_it_came(site):
     puppet, _ = start_puppet(site)
     before = datetime.now(timezone.utc)
-    puppet.do("say('one\\n')")
+    puppet.say("one\n")
     wait_for_text(site, "one\n")
     between = datetime.now(timezone.utc)
-    puppet.do("say('two\\n\\nend\\n')")
+    puppet.say("two\n\nend\n")
     wait_for_text(site, "end\n")
     after = datetime.now(timezone.utc)
     raw = whole_log(site)
@@ -47,20 +47,20 @@ def test_merged_streams_keep_their_order(site):
 
 def test_separate_streams_are_tagged(site):
     puppet, _ = start_puppet(site, logs={"streams": "separate"})
-    puppet.do("say('good\\n')")
+    puppet.say("good\n")
     wait_for_text(site, "good\n")
-    puppet.do("say('bad\\n', 2)")
+    puppet.say("bad\n", 2)
     wait_for_text(site, "bad\n")
     assert texts(whole_log(site)) == [b"out good", b"err bad"]
 
 
 def test_a_line_never_holds_bytes_of_two_streams(site):
     puppet, _ = start_puppet(site, logs={"streams": "separate"})
-    puppet.do("say('half')")
+    puppet.say("half")
     wait_for_text(site, "out half")
-    puppet.do("say('error\\n', 2)")
+    puppet.say("error\n", 2)
     wait_for_text(site, "error\n")
-    puppet.do("say(' a line\\n')")
+    puppet.say(" a line\n")
     wait_for_text(site, "a line\n")
     assert texts(whole_log(site)) == [b"out half", b"err error", b"out  a line"]
 
@@ -68,9 +68,9 @@ def test_a_line_never_holds_bytes_of_two_streams(site):
 def test_a_line_is_stamped_where_it_begins_and_nowhere_else(site):
     puppet, _ = start_puppet(site)
     for text in ("be", "gin", "ning\nnext"):
-        puppet.do(f"say({text!r})")
+        puppet.say(text)
         wait_for_text(site, text[-2:])
-    puppet.do("say('\\n')")
+    puppet.say("\n")
     wait_for_text(site, "next\n")
     assert texts(whole_log(site)) == [b"beginning", b"next"]
 
@@ -123,7 +123,7 @@ def test_a_line_without_an_end_does_not_grow_for_ever(site):
     """Nobody else would bound the log of a program that prints no newline."""
     puppet, _ = start_puppet(site, logs={"max_size": "8KiB", "keep": 100, "timestamps": False})
     for letter in "abcdefgh":
-        puppet.do(f"say({letter!r} * 9000)")
+        puppet.say(letter * 9000)
         wait_for_text(site, letter * 9000)
     assert len(log_files(site)) == 4
     assert whole_log(site) == b"".join(letter * 9000 for letter in
@@ -148,7 +148,7 @@ def test_rotation_goes_on_after_a_reload(site):
     puppet, status = start_puppet(site)
     site.add("web", puppet.command, ready="notify", logs={"max_size": "1KiB", "keep": 2})
     assert site.svcmgr("reload", "web").code == 0
-    puppet.do("for n in range(200): say(f'line {n}\\n')")
+    puppet.say("".join(f"line {n}\n" for n in range(200)))
     wait_for_text(site, "line 199\n")
     wait_until(lambda: len(log_files(site)) == 3)
     assert site.status("web")["pid"] == status["pid"]
@@ -180,7 +180,7 @@ def pipe_of(pid):
 def test_a_pipe_that_somebody_holds_open_delays_nothing(site):
     puppet, status = start_puppet(site)
     with pipe_of(status["pid"]) as fd:
-        puppet.do("say('last words\\n')")
+        puppet.say("last words\n")
         result = site.svcmgr("stop", "web")
         assert result.code == 0 and result.seconds < LIMIT
         with pytest.raises(BrokenPipeError):

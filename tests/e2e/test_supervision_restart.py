@@ -1,13 +1,13 @@
 """What is restarted, when, how often, and how a service is given up."""
 
-import contextlib
 import os
 import signal
 import socket
 
 import pytest
 from instances import causes, inherit, seconds_between, start_puppet, states, wait_for_status
-from support import LIMIT, MISBEHAVE, free_port, get, pid_is_alive, wait_until
+from support import (LIMIT, MISBEHAVE, WINDOWS, end_process, free_port, get, pid_is_alive,
+                     wait_until)
 
 FAST = {"delay": "1ms", "max_delay": "5ms", "burst": 0}
 
@@ -17,14 +17,13 @@ def refused(port):
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def crash(puppet, code="os._exit(7)"):
-    """Has the puppet end; on a busy machine it does before it can answer, and is not asked again: the
-    next generation has the same path."""
+def crash(puppet, code=7):
+    end(puppet, lambda: puppet.end(code))
+
+
+def end(puppet, order):
     pid = puppet.pid()
-    with contextlib.suppress(ConnectionError):
-        puppet._ask(f"signal.signal(signal.SIGALRM, lambda *_: {code});"
-                    # again and again: one that comes just before accept() does not end it
-                    "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.01)")
+    order()
     wait_until(lambda: not pid_is_alive(pid), "the puppet's end")
 
 
@@ -38,7 +37,7 @@ def crash(puppet, code="os._exit(7)"):
 ])
 def test_policy(site, when, code, again):
     puppet, before = start_puppet(site, restart={**FAST, "when": when})
-    crash(puppet, f"os._exit({code})")
+    crash(puppet, code)
     if again:
         after = wait_for_status(site, "web", lambda status: status["generation"] == 2)
         assert after["restarts"] == 1
@@ -53,23 +52,23 @@ def test_policy(site, when, code, again):
 
 def test_an_end_by_a_signal_is_a_failure(site):
     puppet, _ = start_puppet(site, restart=FAST)
-    crash(puppet, "os.kill(os.getpid(), signal.SIGTERM)")
+    end(puppet, lambda: puppet.end_by("os.kill(os.getpid(), signal.SIGTERM)"))
     after = wait_for_status(site, "web", lambda status: status["generation"] == 2)
     assert (after["last_exit"]["code"], after["last_exit"]["signal"]) == (None, "TERM")
 
 
 def test_prevented_codes_are_not_restarted(site):
     puppet, _ = start_puppet(site, restart={**FAST, "when": "always", "prevent_on": [7, 78]})
-    crash(puppet, "os._exit(6)")
+    crash(puppet, 6)
     wait_for_status(site, "web", lambda status: status["generation"] == 2)
     puppet.notify("READY=1")
-    crash(puppet, "os._exit(78)")
+    crash(puppet, 78)
     site.wait_for_state("web", "stopped")
 
 
 def test_a_prevented_signal_is_its_code_plus_128(site):
     puppet, _ = start_puppet(site, restart={**FAST, "prevent_on": [128 + signal.SIGUSR1]})
-    crash(puppet, "os.kill(os.getpid(), signal.SIGUSR1)")
+    end(puppet, lambda: puppet.end_by("os.kill(os.getpid(), signal.SIGUSR1)"))
     site.wait_for_state("web", "stopped")
 
 
@@ -139,15 +138,14 @@ def test_backoff_says_when_it_tries_again_and_keeps_its_socket(site):
 
 
 def add_failing(site, **keys):
-    """A service that becomes ready and ends as long as a file is there; has failed by now."""
+    """A service that was ready once and ends as long as a file is there; has failed by now."""
     port = free_port()
     bad = site.directory / "bad"
+    site.add("web", [MISBEHAVE, "notify-ready", "exit-if", bad, "4", "serve"], listen=inherit(port),
+             ready="notify", restart={"delay": "1ms", "burst": 2, "within": "60s"}, **keys)
+    before = site.start("web")
     bad.touch()
-    script = f"if [ -e {bad} ]; then exec {MISBEHAVE} notify-ready exit 4; " \
-             f"else exec {MISBEHAVE} notify-ready serve; fi"
-    site.add("web", ["/bin/sh", "-c", script], listen=inherit(port), ready="notify",
-             restart={"delay": "1ms", "burst": 2, "within": "60s"}, **keys)
-    assert site.svcmgr("start", "web").code in (0, 1)
+    end_process(before["pid"])
     status = site.wait_for_state("web", "failed")
     return port, bad, status
 
@@ -162,7 +160,7 @@ def test_more_short_runs_than_burst_are_given_up(site):
     assert refused(port)
     assert pid_is_alive(status["supervisor_pid"])
     assert site.svcmgr("status", "web").code == 3
-    assert status["status_text"] == "exited with code 4"
+    assert status["status_text"].startswith("exited with code 4")
     assert states(site, "web").count("backoff") >= 2
     assert states(site, "web")[-1] == "failed"
 
@@ -228,11 +226,11 @@ def test_an_address_that_a_stranger_took_meanwhile_is_waited_for(site):
              listen={"address": f"127.0.0.1:{port}", "socket": "self"}, health={"http": "/health"},
              restart={"delay": "5s", "max_delay": "5s", "burst": 0}, bind_timeout="100ms")
     before = site.start("web")
-    os.kill(before["pid"], signal.SIGKILL)
+    end_process(before["pid"])
     site.wait_for_state("web", "backoff")
     stranger = site.stranger(MISBEHAVE, "bind", f"127.0.0.1:{port}", "serve")
     status = wait_for_status(site, "web", lambda now: now["other"] is not None)
-    assert status["other"]["pid"] == stranger.pid
+    assert WINDOWS or status["other"]["pid"] == stranger.pid  # Wine 8 says of nobody who it is
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()

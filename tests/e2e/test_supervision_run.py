@@ -62,7 +62,7 @@ def test_failed_stays_and_ends_with_0_when_it_is_stopped(site):
     running = run(site, "job")
     site.wait_for_state("job", "failed")
     assert running.poll() is None
-    running.terminate()
+    assert site.svcmgr("stop", "job").code == 0
     assert ended(running) == 0
 
 
@@ -206,7 +206,7 @@ def test_run_prints_what_happens_on_standard_error(site):
     running = run(site, "job")
     site.wait_for_state("job", "ready")
     wait_until(lambda: "hello" in site.log("job"), "its output")
-    running.terminate()
+    assert site.svcmgr("stop", "job").code == 0
     assert ended(running) == 0
     lines = running.stderr.read().splitlines()
     assert all(line.startswith("svcmgr: job: ") for line in lines), lines

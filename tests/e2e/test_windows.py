@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import windows
+from instances import start_puppet
 from support import (MISBEHAVE, WINDOWS, end_process, free_port, get, pid_is_alive, wait_until)
 
 pytestmark = pytest.mark.skipif(not WINDOWS, reason="it is about Windows")
@@ -174,11 +175,88 @@ def test_a_program_that_binds_itself(site):
     assert get(port)[0] == 200
 
 
-def test_what_cannot_be_is_refused_by_name(site):
-    site.add("told", [MISBEHAVE, "sleep-forever"], ready="notify")
-    result = site.svcmgr("start", "told")
-    assert result.code == 1, result
-    assert "notification" in result.err
+IMPOSSIBLE = [
+    ({"ready": "notify"}, "ready: Windows has no notification sockets"),
+    ({"watchdog": "5s"}, "watchdog: Windows has no notification sockets"),
+    ({"group": "Users"}, "group: on Windows a program has the groups of its user"),
+    ({"limits": {"nofile": 100}}, "limits.nofile: Windows has no such limit, but memory, nproc and"),
+    ({"stop": {"signal": "HUP"}}, "stop.signal: Windows has nothing like it; there are TERM"),
+]
+
+
+@pytest.mark.parametrize("keys, said", IMPOSSIBLE, ids=[next(iter(keys)) for keys, _ in IMPOSSIBLE])
+def test_what_windows_has_not_is_a_fault_of_the_configuration(site, keys, said):
+    command = [site.native(MISBEHAVE), "sleep-forever"]
+    site.write("job", json.dumps({"command": command, **keys}))
+    for words in (["check"], ["start"], ["restart"]):
+        result = site.svcmgr(*words, "job")
+        assert result.code == 6 and f"job.json:1:" in result.err and said in result.err, result
+    (key, value), = keys.items()
+    result = site.svcmgr("add", "other", "--set", f"{key}={json.dumps(value)}", "--", *command)
+    assert result.code == 6 and said in result.err, result
+    assert not (site.config_dir / "other.json").exists()
+
+
+def test_a_reload_with_what_windows_has_not_changes_nothing(site):
+    site.add("job", [MISBEHAVE, "sleep-forever"])
+    before = site.start("job")
+    whole = site.config_dir / "job.json"
+    site.write("job", json.dumps({**json.loads(whole.read_text()), "ready": "notify"}))
+    result = site.svcmgr("reload", "job")
+    assert result.code == 6 and "no notification sockets" in result.err, result
+    assert site.status("job")["pid"] == before["pid"]
+
+
+def test_the_user_may_be_the_supervisor_s_own_and_no_other(site):
+    site.add("job", [MISBEHAVE, "sleep-forever"])
+    site.start("job")
+    assert site.svcmgr("stop", "job").code == 0
+    own = next(event["by"]["user"] for event in site.events("job") if event["by"])
+    site.add("job", [MISBEHAVE, "sleep-forever"], user=own)
+    result = site.svcmgr("--system", "start", "job")
+    assert result.code == 0, result
+    assert site.svcmgr("--system", "stop", "job").code == 0
+    site.add("job", [MISBEHAVE, "sleep-forever"], user="NT AUTHORITY\\LocalService")
+    result = site.svcmgr("--system", "start", "job")
+    assert result.code == 6 and "runs as the user of its supervisor" in result.err, result
+
+
+def test_a_fault_of_the_program_is_told_as_one(site):
+    site.add("job", [MISBEHAVE, "die", "SEGV"], settle="1m")
+    result = site.svcmgr("start", "job")
+    assert result.code == 1 and "ended by SIGSEGV" in result.err, result
+
+
+def test_what_is_no_program_is_said_to_be_none(site):
+    site.add_webui()
+    site.start()
+    file = site.directory / "file.exe"
+    file.write_text("")
+    result = site.svcmgr("exec", "webui", "--", file)
+    assert result.code == 126 and "%" not in result.err, result
+
+
+def test_a_full_disk_is_called_by_its_name(site):
+    with open("/dev/full", "w", encoding="ascii") as full, \
+            open(site.directory / "said", "w+", encoding="utf-8") as said:
+        done = site.spawn("help", stdout=full, stderr=said)
+        assert done.wait(60) == 1
+        said.seek(0)
+        assert "cannot write to standard output: No space left on device" in said.read()
+
+
+def test_what_is_asked_for_from_inside_the_tree_is_accepted_and_carried_out(site):
+    puppet, before = start_puppet(site)
+    said = site.directory / "said"
+    puppet.begin(site.words("restart", "web"), said)
+    wait_until(lambda: site.status("web")["generation"] == 2, "a second generation")
+    puppet.notify("READY=1")
+    site.wait_for_state("web", "ready")
+    assert "accepted" in said.read_text()
+    assert not pid_is_alive(before["pid"])
+    puppet.begin(site.words("--json", "stop", "web"), said)
+    site.wait_for_state("web", "stopped")
+    assert '{"name":"web","accepted":true}' in said.read_text()
 
 
 def test_a_command_in_the_services_environment(site):

@@ -26,6 +26,16 @@ SHUT = "a listening socket cannot be shut down on Windows"
 SCRIPT = "the program is a script, which Windows does not execute"
 NO_NOTIFY = "there are no notification sockets on Windows"
 
+NO_SIGNAL = "Windows has no signals"
+NO_BREAK = "Wine 8 does not deliver Ctrl-Break"
+NO_NOTIFY = "there are no notification sockets on Windows"
+NO_MAIN = "who is the main process is said by notification, which Windows has not"
+NO_SHELL = "its program is a shell script, and Wine has no shell"
+NO_STOPPING = "a process cannot be stopped and continued under Wine"
+NO_ACCEPT = "that a connection was accepted cannot be seen on Windows"
+NO_EXEC = "a process of Windows cannot execute another program in its place"
+IN_ITS_JOB = "nobody leaves a job: what is started inside a service on Windows ends with it"
+
 # Each file that applies, and the tests of it that do not.
 SKIPPED = {
     "test_winsvc_service.py": {},
@@ -59,12 +69,66 @@ SKIPPED = {
         "test_a_command_of_another_user_is_not_permitted": ONE_USER,
         "test_root_is_let_in_to_the_supervisor_of_a_user": ONE_USER,
     },
-    "test_logs.py": {
-        "test_follow_loses_nothing_however_fast_the_log_is_rotated": NO_PYTHON,
-        "test_follow_goes_on_across_restart_stop_and_start": NO_PYTHON,
-        "test_follow_begins_with_the_last_lines_if_asked": NO_PYTHON,
-        "test_follow_waits_for_a_service_that_has_not_run_yet": NO_PYTHON,
-        "test_follow_ends_when_nobody_reads": NO_PYTHON,
+    "test_logs.py": {},
+    "test_output.py": {
+        "test_last_words_are_in_the_log_when_stop_returns": NO_BREAK,
+        "test_a_pipe_that_somebody_holds_open_delays_nothing": NO_LOOK,
+        "test_a_pipe_that_somebody_writes_to_without_end_is_left_at_last": NO_LOOK,
+    },
+    "test_supervision_restart.py": {
+        "test_an_end_by_a_signal_is_a_failure": NO_SIGNAL,
+        "test_a_prevented_signal_is_its_code_plus_128": NO_SIGNAL,
+    },
+    "test_supervision_stop.py": {
+        "test_the_signal_is_enough_for_a_polite_program": NO_BREAK,
+        "test_another_signal": NO_SIGNAL,
+        "test_a_stopped_process_is_killed_too": NO_STOPPING,
+        "test_two_stops_at_once_both_get_their_answer": NO_BREAK,
+        "test_the_stop_command_comes_first_and_the_signal_after_it": NO_BREAK,
+        "test_a_stop_command_that_ends_the_program_itself": NO_SIGNAL,
+        "test_a_stop_command_that_cannot_be_executed_does_not_keep_it_alive": NO_BREAK,
+        "test_the_children_of_a_wrapper_are_asked_too": NO_SHELL,
+        "test_a_tree_is_gone_also_when_the_supervisor_was_killed_meanwhile": KEEPER,
+        "test_a_service_started_from_inside_another_one_outlives_it": IN_ITS_JOB,
+        "test_nor_does_the_death_of_its_keeper_or_supervisor_make_it_part_of_that_tree": KEEPER,
+    },
+    "test_supervision_ready.py": {
+        "test_health_by_tcp_waits_until_a_process_of_ours_accepts": NO_ACCEPT,
+        "test_a_connection_that_nobody_accepted_is_no_health": SHUT,
+        "test_ready_comes_with_the_message_and_not_before": NO_NOTIFY,
+        "test_ready_messages_of_strangers_count_for_nothing": NO_NOTIFY,
+        "test_a_child_may_say_that_the_service_is_ready": NO_NOTIFY,
+        "test_nonsense_messages_do_no_harm": NO_NOTIFY,
+        "test_extend_timeout_gives_more_time_to_start": NO_NOTIFY,
+        "test_extend_timeout_gives_more_time_to_stop": NO_NOTIFY,
+        "test_an_errno_is_shown_as_its_text": NO_NOTIFY,
+        "test_reloading_is_shown_until_it_is_ready_again": NO_NOTIFY,
+        "test_the_main_process_may_hand_over_to_another_of_its_tree": NO_MAIN,
+        "test_a_main_process_outside_the_tree_is_refused": NO_MAIN,
+        "test_a_main_process_that_goes_on_in_its_child": NO_MAIN,
+        "test_a_program_that_executes_itself_in_place_keeps_its_supervision": NO_EXEC,
+    },
+    "test_supervision_run.py": {
+        "test_the_instance_s_signal_is_128_plus_its_number": NO_SIGNAL,
+        "test_term_and_int_stop": NO_SIGNAL,
+        "test_a_second_term_kills_the_tree_now": NO_SIGNAL,
+        "test_one_signal_to_the_whole_group_is_one_stop": NO_SIGNAL,
+        "test_term_while_it_starts": NO_SIGNAL,
+        "test_term_in_backoff": NO_SIGNAL,
+        "test_hup_reloads": NO_SIGNAL,
+        "test_hup_with_a_broken_configuration_changes_nothing": NO_SIGNAL,
+        "test_other_signals_are_passed_on": NO_SIGNAL,
+        "test_a_start_after_a_stop_was_asked_for_forgets_that_stop": KEEPER,
+    },
+    "test_supervision_health.py": {
+        "test_unhealthy_stays_known_and_ends_also_under_a_new_supervisor": KEEPER,
+        "test_failures_in_the_start_period_do_not_count": NO_NOTIFY,
+        "test_a_silent_child_is_restarted": NO_NOTIFY,
+        "test_a_watchdog_that_is_pulled_restarts_at_once": NO_NOTIFY,
+        "test_a_watchdog_without_notify_has_its_socket_too": NO_NOTIFY,
+        "test_a_stopped_child_is_ended_by_its_watchdog": NO_NOTIFY,
+        "test_with_on_unhealthy_false_a_silent_child_lives_and_may_come_back": NO_NOTIFY,
+        "test_a_child_that_stops_by_itself_is_not_watched": NO_NOTIFY,
     },
     "test_upgrade.py": {
         "test_supervisor_and_keeper_run_what_is_on_disk_now": KEEPER,
@@ -96,6 +160,13 @@ SKIPPED = {
 def path(unix):
     """A path as Windows programs see it."""
     return f"Z:{unix}"
+
+
+def ready_by_file(program, place):
+    """In place of a message that nobody can send there: the test program leaves a file, which a health
+    command asks for.  It does so until then, and not again."""
+    return {"ready": "health", "environment": {"TEST_READY": path(place)},
+            "health": {"command": [program, "said-ready"], "interval": "1h"}}
 
 
 def environment(build):

@@ -48,6 +48,7 @@ static const struct word {
     { "rst", "", PLAIN, word_rst, "accepts and resets" },
     { "--status", "N", OPTION, word_status, "of HTTP answers (200)" },
     { "slow", "MS", OPTION, word_slow, "before each HTTP answer" },
+    { "answers", "FILE", OPTION, word_answers, "status and MS of each HTTP answer, if it is there" },
     { "exit-after", "N", OPTION, word_exit_after, "exits after so many HTTP answers" },
     { "code", "CODE", OPTION, word_code, "with this code (0)" },
     { "blocking", "", OPTION, word_blocking, "does not set O_NONBLOCK on the listener" },
@@ -55,6 +56,8 @@ static const struct word {
     { "exit-after-ms", "MS CODE", OPTION, word_exit_after_ms, "the same with a code" },
 
     { "exit", "CODE", PLAIN, word_exit, "exits" },
+    { "exit-if", "FILE CODE", PLAIN, word_exit_if, "exits with CODE if it is there" },
+    { "exit-unless", "FILE CODE", PLAIN, word_exit_unless, "exits with CODE if it is not" },
     { "sleep", "MS", PLAIN, word_sleep, "waits" },
     { "sleep-forever", "", PLAIN, word_sleep_forever, "waits for the end" },
     { "die", "SIGNAL", PLAIN, word_die, "sends it to itself with its default action" },

@@ -20,6 +20,7 @@ struct settings {
     int output_fd;    /* where the output words write */
     int status;       /* of HTTP answers */
     int slow_ms;      /* before each HTTP answer */
+    const char *answers; /* file that holds both, from its first moment on; or NULL */
     int exit_after;   /* so many HTTP answers; 0: never */
     int exit_code;    /* then */
     bool blocking;    /* leave the listener's O_NONBLOCK as it is */
@@ -64,6 +65,7 @@ void json_put_string(FILE *file, const char *text);
 void word_max_seconds(char **arguments);
 void word_status(char **arguments);
 void word_slow(char **arguments);
+void word_answers(char **arguments);
 void word_exit_after(char **arguments);
 void word_code(char **arguments);
 void word_blocking(char **arguments);
@@ -118,6 +120,8 @@ void word_cat(char **arguments);
 void word_append(char **arguments);
 void word_touch(char **arguments);
 void word_wait_for(char **arguments);
+void word_exit_if(char **arguments);
+void word_exit_unless(char **arguments);
 
 /* notify.c */
 void notify_send(const char *text);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,4 +168,20 @@ void word_wait_for(char **arguments)
             fail("%s did not come in %d ms", arguments[0], WAIT_MS_MAX);
         limit_sleep_us(2000);
     }
+}
+
+void word_exit_if(char **arguments)
+{
+    struct stat unused;
+
+    if (stat(arguments[0], &unused) == 0)
+        exit((int)script_number(arguments[1], 255));
+}
+
+void word_exit_unless(char **arguments)
+{
+    struct stat unused;
+
+    if (stat(arguments[0], &unused) == -1)
+        exit((int)script_number(arguments[1], 255));
 }

@@ -19,6 +19,11 @@ void word_slow(char **arguments)
     settings.slow_ms = (int)script_number(arguments[0], MS_MAX);
 }
 
+void word_answers(char **arguments)
+{
+    settings.answers = arguments[0];
+}
+
 void word_exit_after(char **arguments)
 {
     settings.exit_after = (int)script_number(arguments[0], 1000000000);

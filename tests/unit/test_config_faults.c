@@ -25,7 +25,8 @@ static void check_fault(const char *text, const struct json_fault *fault, const 
         fail_msg("in %s\n  found    %s\n  expected %s", text, found, expected);
 }
 
-static void check_row(const char *text, const char *const *expected, size_t most)
+static void check_row_for(const struct abilities *abilities, const char *text,
+        const char *const *expected, size_t most)
 {
     struct config config;
     struct json_faults faults = { 0 };
@@ -33,7 +34,7 @@ static void check_row(const char *text, const char *const *expected, size_t most
 
     while (count < most && expected[count] != NULL)
         count++;
-    if (config_parse("web", text, strlen(text), &config, &faults) != -1)
+    if (config_parse_for(abilities, "web", text, strlen(text), &config, &faults) != -1)
         fail_msg("accepted: %s", text);
     for (size_t i = 0; i < faults.count && i < count; i++)
         check_fault(text, &faults.list[i], expected[i]);
@@ -41,6 +42,11 @@ static void check_row(const char *text, const char *const *expected, size_t most
         fail_msg("in %s: %zu faults, expected %zu; the next is %s", text, faults.count, count,
                 faults.count > count ? faults.list[count].text : expected[faults.count]);
     json_faults_free(&faults);
+}
+
+static void check_row(const char *text, const char *const *expected, size_t most)
+{
+    check_row_for(NULL, text, expected, most);
 }
 
 /* Rows whose text stands behind the command, from column 18 on. */
@@ -570,6 +576,62 @@ static void appends_to_the_list(void **state)
     json_faults_free(&faults);
 }
 
+static void check_taken(const struct abilities *abilities, const char *members)
+{
+    struct json_faults faults = { 0 };
+    struct config config;
+    char text[1024];
+
+    (void)snprintf(text, sizeof text, "{\"command\":[\"x\"],%s}", members);
+    if (config_parse_for(abilities, "web", text, strlen(text), &config, &faults) == -1)
+        fail_msg("refused: %s: %s", text, faults.list[0].text);
+    config_free(&config);
+}
+
+/* A system like Windows.  What it has is taken, and all of it is where everything is. */
+static void what_a_system_has_not(void **state)
+{
+    static const char *const limits[] = { "memory", "cpu", NULL };
+    static const char *const signals[] = { "TERM", "KILL", NULL };
+    static const struct abilities poor = {
+        .name = "Sys",
+        .limits = limits,
+        .limits_text = "memory and cpu",
+        .signals = signals,
+        .signals_text = "TERM and KILL",
+    };
+    static const struct abilities rich = {
+        .name = "Sys", .notifies = true, .groups = true, .limits = limits, .signals = signals
+    };
+    static const struct row rows[] = {
+        { "\"ready\":\"notify\"", { "1:26 ready: Sys has no notification sockets" } },
+        { "\"watchdog\":\"5s\"", { "1:29 watchdog: Sys has no notification sockets" } },
+        { "\"group\":\"g\"", { "1:26 group: on Sys a program has the groups of its user" } },
+        { "\"limits\":{\"cpu\":9,\"core\":1,\"nofile\":\"x\"}",
+                { "1:43 limits.core: Sys has no such limit, but memory and cpu", "1:54 ~limits" } },
+        { "\"stop\":{\"signal\":\"HUP\"}",
+                { "1:35 stop.signal: Sys has nothing like it; there are TERM and KILL" } },
+    };
+    static const char *const taken[] = {
+        "\"ready\":\"spawn\",\"watchdog\":\"off\",\"user\":\"u\"",
+        "\"limits\":{\"cpu\":9,\"memory\":\"1GiB\"}",
+        "\"stop\":{\"signal\":\"SIGKILL\"}",
+        "\"stop\":{\"timeout\":1}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[1024];
+
+        (void)snprintf(text, sizeof text, "{\"command\":[\"x\"],%s}", rows[i].text);
+        check_row_for(&poor, text, rows[i].faults, FAULTS_PER_ROW);
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        check_taken(&poor, taken[i]);
+    for (size_t i = 0; i < 3; i++)
+        check_taken(&rich, rows[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +649,7 @@ int main(void)
         cmocka_unit_test(many_faults_are_fast_and_counted),
         cmocka_unit_test(too_many_dependencies),
         cmocka_unit_test(appends_to_the_list),
+        cmocka_unit_test(what_a_system_has_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,11 @@ static void word_slow(char **arguments)
     settings.slow_ms = (int)script_number(arguments[0], MS_MAX);
 }
 
+static void word_answers(char **arguments)
+{
+    settings.answers = arguments[0];
+}
+
 static void word_exit_after(char **arguments)
 {
     settings.exit_after = (int)script_number(arguments[0], 1000000000);
@@ -182,7 +187,7 @@ static void word_code(char **arguments)
 
 /* ---- Output ---------------------------------------------------------------------------------- */
 
-static void write_out(int fd, const char *bytes, size_t length)
+void write_out(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
         int written = _write(fd, bytes, (unsigned)(length < 65536 ? length : 65536));
@@ -332,6 +337,57 @@ static void word_wait_for(char **arguments)
     }
 }
 
+static void word_exit_if(char **arguments)
+{
+    if (GetFileAttributesA(arguments[0]) != INVALID_FILE_ATTRIBUTES)
+        exit((int)script_number(arguments[1], 255));
+}
+
+static void word_exit_unless(char **arguments)
+{
+    if (GetFileAttributesA(arguments[0]) == INVALID_FILE_ATTRIBUTES)
+        exit((int)script_number(arguments[1], 255));
+}
+
+/* ---- Being ready ----------------------------------------------------------------------------- */
+
+/* There is no socket for it on Windows: whoever is ready leaves a file, of which a health command,
+ * which has the pid in its environment, tells. */
+static const char *ready_path(const char *pid)
+{
+    static char path[MAX_PATH * 3];
+    const char *place = getenv("TEST_READY");
+
+    if (place == NULL)
+        fail("ready", "TEST_READY is not set");
+    snprintf(path, sizeof path, "%s.%s", place, pid);
+    return path;
+}
+
+void say_ready(void)
+{
+    char pid[16];
+
+    snprintf(pid, sizeof pid, "%lu", (unsigned long)GetCurrentProcessId());
+    append_text(ready_path(pid), "");
+}
+
+static void word_notify_ready(char **arguments)
+{
+    (void)arguments;
+    say_ready();
+}
+
+static void word_said_ready(char **arguments)
+{
+    const char *pid = getenv("SVCMGR_PID");
+
+    (void)arguments;
+    if (pid == NULL)
+        fail("said-ready", "SVCMGR_PID is not set");
+    exit(GetFileAttributesA(ready_path(pid)) != INVALID_FILE_ATTRIBUTES ? 0 : 1);
+}
+
 void put_string(FILE *file, const char *text)
 {
     if (text == NULL) {
@@ -377,11 +433,15 @@ static const struct word {
     { "rst", "", PLAIN, word_rst, "accepts and resets" },
     { "--status", "N", OPTION, word_status, "of HTTP answers (200)" },
     { "slow", "MS", OPTION, word_slow, "before each HTTP answer" },
+    { "answers", "FILE", OPTION, word_answers, "status and MS of each HTTP answer, if it is there" },
     { "exit-after", "N", OPTION, word_exit_after, "exits after so many HTTP answers" },
     { "code", "CODE", OPTION, word_code, "with this code (0)" },
     { "for", "MS", OPTION, word_for, "exits with 0 after so long, whatever it does" },
     { "exit-after-ms", "MS CODE", OPTION, word_exit_after_ms, "the same with a code" },
     { "exit", "CODE", PLAIN, word_exit, "exits" },
+    { "exit-if", "FILE CODE", PLAIN, word_exit_if, "exits with CODE if it is there" },
+    { "exit-unless", "FILE CODE", PLAIN, word_exit_unless, "exits with CODE if it is not" },
+    { "die", "SIGNAL", PLAIN, word_die, "ends as Windows ends it then; SEGV" },
     { "sleep", "MS", PLAIN, word_sleep, "waits" },
     { "sleep-forever", "", PLAIN, word_sleep_forever, "waits for the end" },
     { "ignore", "SIGNAL", PLAIN, word_ignore, "does not end when it is asked to" },
@@ -391,6 +451,11 @@ static const struct word {
     { "fork-tree", "DEPTH WIDTH", PLAIN, word_fork_tree, "processes that ignore whatever asks" },
     { "double-fork", "", PLAIN, word_double_fork, "an orphan without a console, likewise" },
     { "leaf", "DEPTH WIDTH", PLAIN, word_leaf, "what these two start" },
+    { "runaway", "COUNT US", PLAIN, word_runaway, "each starts the next one and lives for US" },
+    { "runner", "COUNT US", PLAIN, word_runner, "one of them" },
+    { "notify-ready", "", PLAIN, word_notify_ready, "makes a file TEST_READY.(its pid)" },
+    { "said-ready", "", PLAIN, word_said_ready, "exits with 1 unless SVCMGR_PID has done that" },
+    { "puppet", "FILE", PLAIN, word_puppet, "does what comes on the port that FILE then holds" },
     { "print", "TEXT", PLAIN, word_print, "TEXT and a new line" },
     { "print-err", "TEXT", PLAIN, word_print_err, "the same to standard error" },
     { "no-newline", "TEXT", PLAIN, word_no_newline, "TEXT alone" },
@@ -405,7 +470,7 @@ static const struct word {
     { "append", "FILE TEXT", PLAIN, word_append, "TEXT and a new line, in one write" },
     { "wait-for", "FILE", PLAIN, word_wait_for, "until it is there, at most 30 s" },
     { "kill", "PID", PLAIN, word_kill, "ends that process" },
-    { "alive", "PID", PLAIN, word_alive, "exits with 1 if there is no such process" },
+    { "alive", "", PLAIN, word_alive, "prints which of the pids after it have a process" },
     { "having", "TEXT", PLAIN, word_having, "prints the pids of whose program has it in its name" },
 };
 

@@ -16,6 +16,7 @@ struct settings {
     bool has_listener;
     int status;
     int slow_ms;
+    const char *answers; /* file that holds both, from its first moment on; or NULL */
     int exit_after;
     int exit_code;
     bool stay;
@@ -28,6 +29,9 @@ const char *script_next(void);
 void script_run_options(void);
 long long script_number(const char *text, long long max);
 _Noreturn void fail(const char *what, const char *why);
+/* For whoever asks with said-ready. */
+void say_ready(void);
+void write_out(int fd, const char *bytes, size_t length);
 void append_text(const char *path, const char *text);
 void put_string(FILE *file, const char *text);
 
@@ -45,11 +49,18 @@ void word_drip(char **arguments);
 void word_tls_like(char **arguments);
 void word_rst(char **arguments);
 
+/* puppet.c */
+void word_puppet(char **arguments);
+
 /* process.c */
 void word_pids(char **arguments);
 void word_fork_tree(char **arguments);
 void word_double_fork(char **arguments);
 void word_leaf(char **arguments);
+void word_runaway(char **arguments);
+void word_runner(char **arguments);
+void word_die(char **arguments);
+void write_whole(const char *path, void (*put)(FILE *file));
 void word_report(char **arguments);
 void word_handles(char **arguments);
 void word_kill(char **arguments);

@@ -20,17 +20,28 @@ void word_pids(char **arguments)
 
 /* ---- Trees ----------------------------------------------------------------------------------- */
 
-static void start(long long depth, long long width, DWORD flags)
+/* Before the child can be ended, so that none is missed. */
+static void note_pid(DWORD pid)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lu\n", (unsigned long)pid);
+    if (settings.pids != NULL)
+        append_text(settings.pids, text);
+}
+
+static void start(const char *words, DWORD flags)
 {
     STARTUPINFOA info = { .cb = sizeof info };
     PROCESS_INFORMATION made;
     char line[LINE_BYTES];
 
-    snprintf(line, sizeof line, "\"%s\" %s%s%s leaf %lld %lld", settings.program,
+    snprintf(line, sizeof line, "\"%s\" %s%s%s %s", settings.program,
             settings.pids != NULL ? "pids \"" : "", settings.pids != NULL ? settings.pids : "",
-            settings.pids != NULL ? "\"" : "", depth, width);
+            settings.pids != NULL ? "\"" : "", words);
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, flags, NULL, NULL, &info, &made))
         fail(line, "cannot be started");
+    note_pid(made.dwProcessId);
     (void)CloseHandle(made.hThread);
     (void)CloseHandle(made.hProcess);
 }
@@ -40,14 +51,17 @@ void word_fork_tree(char **arguments)
     long long depth = script_number(arguments[0], 10);
     long long width = script_number(arguments[1], 100);
 
+    char words[64];
+
+    snprintf(words, sizeof words, "leaf %lld %lld", depth - 1, width);
     for (long long i = 0; i < width && depth > 0; i++)
-        start(depth - 1, width, 0);
+        start(words, 0);
 }
 
 void word_double_fork(char **arguments)
 {
     (void)arguments;
-    start(0, 0, DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    start("leaf 0 0", DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
 }
 
 static BOOL WINAPI ignore(DWORD event)
@@ -58,14 +72,40 @@ static BOOL WINAPI ignore(DWORD event)
 
 void word_leaf(char **arguments)
 {
-    char text[32];
-
     (void)SetConsoleCtrlHandler(ignore, TRUE);
-    snprintf(text, sizeof text, "%lu\n", (unsigned long)GetCurrentProcessId());
-    if (settings.pids != NULL)
-        append_text(settings.pids, text);
     word_fork_tree(arguments);
     Sleep(INFINITE);
+}
+
+static void start_runner(long long count, long long us)
+{
+    char words[64];
+
+    snprintf(words, sizeof words, "runner %lld %lld", count, us);
+    if (count > 0)
+        start(words, 0);
+}
+
+void word_runaway(char **arguments)
+{
+    start_runner(script_number(arguments[0], 1000000), script_number(arguments[1], 60000000));
+}
+
+void word_runner(char **arguments)
+{
+    long long us = script_number(arguments[1], 60000000);
+
+    start_runner(script_number(arguments[0], 1000000) - 1, us);
+    Sleep((DWORD)((us + 999) / 1000));
+    exit(0);
+}
+
+/* By a fault of its own, as far as whoever asks for its code can see. */
+void word_die(char **arguments)
+{
+    if (strcmp(arguments[0], "SEGV") != 0)
+        fail(arguments[0], "there is nothing like it");
+    (void)TerminateProcess(GetCurrentProcess(), (UINT)EXCEPTION_ACCESS_VIOLATION);
 }
 
 /* ---- What it has been given ------------------------------------------------------------------ */
@@ -95,7 +135,7 @@ static void put_environment(FILE *file)
 }
 
 /* There whole or not at all. */
-static void write_whole(const char *path, void (*put)(FILE *file))
+void write_whole(const char *path, void (*put)(FILE *file))
 {
     char temporary[LINE_BYTES];
     FILE *file;
@@ -194,11 +234,16 @@ void word_kill(char **arguments)
 
 void word_alive(char **arguments)
 {
-    HANDLE process =
-            OpenProcess(SYNCHRONIZE, FALSE, (DWORD)script_number(arguments[0], UINT32_MAX));
-    bool alive = process != NULL && WaitForSingleObject(process, 0) == WAIT_TIMEOUT;
+    (void)arguments;
+    while (script_peek() != NULL) {
+        DWORD pid = (DWORD)script_number(script_next(), UINT32_MAX);
+        HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, pid);
 
-    exit(alive ? 0 : 1);
+        if (process != NULL && WaitForSingleObject(process, 0) == WAIT_TIMEOUT)
+            printf("%lu\n", (unsigned long)pid);
+        if (process != NULL)
+            (void)CloseHandle(process);
+    }
 }
 
 /* By the name of their program: a command line belongs to its process. */
