@@ -126,7 +126,7 @@ static void stop_command(const char *service, char *ret_text, size_t size)
 {
     const char *const words[] = { "sc", "stop", service, NULL };
 
-    str_command_line(ret_text, size, words);
+    platform_command_line(ret_text, size, words);
 }
 
 /* The service at or above 'pid'. */

@@ -34,7 +34,7 @@ void doctor_own_command(
         words[count++] = "--system";
     count += scope_place_words(cli, words + count);
     words[count] = NULL;
-    str_command_line(ret_text, size, words);
+    platform_command_line(ret_text, size, words);
 }
 
 void doctor_tell(struct report *report, const struct finding *finding)
@@ -70,23 +70,37 @@ static const char *text_of(const cJSON *object, const char *key)
     return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
-static void kill_words(
-        const int64_t *pids, size_t count, const char *option, char *ret_text, size_t size)
+static void list_pids(const int64_t *pids, size_t count, char *ret_text, size_t size)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        (void)str_format(ret_text + at, size - at, "%s%lld", i > 0 ? " " : "", (long long)pids[i]);
+        at += strlen(ret_text + at);
+    }
+}
+
+/* A supervisor that hangs may only have been stopped. */
+static void end_supervisor(const char *pids, char *ret_text, size_t size)
 {
     size_t at;
 
-    (void)str_format(ret_text, size, "kill %s", option);
-    for (size_t i = 0; i < count; i++) {
-        at = strlen(ret_text);
-        (void)str_format(ret_text + at, size - at, " %lld", (long long)pids[i]);
+    if (!platform_type(PLATFORM_TYPE_CONTINUE, pids, ret_text, size)) {
+        (void)platform_type(PLATFORM_TYPE_END_NOW, pids, ret_text, size);
+        return;
     }
+    at = strlen(ret_text);
+    (void)str_copy(ret_text + at, size - at, "; if that does not help: ");
+    at += strlen(ret_text + at);
+    (void)platform_type(PLATFORM_TYPE_END_NOW, pids, ret_text + at, size - at);
 }
 
 /* The pidfile's content is for people and may be anything: who really has the lock is looked up. */
 static void explain_lock(const struct report *report, struct finding *finding)
 {
     char path[PLATFORM_PATH_BYTES];
-    char kill[128];
+    const char *prefix = platform_with_more_rights();
+    char numbers[128];
     char who[HOLDER_TEXT_BYTES];
     struct holder holder = { .found = true };
     int64_t pids[PIDS_MAX];
@@ -100,21 +114,20 @@ static void explain_lock(const struct report *report, struct finding *finding)
     holder_sentence(&holder, who, sizeof who);
     (void)str_format(finding->text, sizeof finding->text,
             "the lock %s is held and nobody answers: %s", path, who);
-    if (count == 0 && !platform_is_privileged()) {
-        (void)str_copy(finding->command, sizeof finding->command, "sudo ");
-        doctor_own_command(report, "doctor", finding->command + 5, sizeof finding->command - 5);
+    if (count == 0 && !platform_is_privileged() && prefix[0] != '\0') {
+        (void)str_copy(finding->command, sizeof finding->command, prefix);
+        doctor_own_command(report, "doctor", finding->command + strlen(prefix),
+                sizeof finding->command - strlen(prefix));
     } else if (count == 0) {
-        const char *const words[] = { "fuser", "-v", path, NULL };
-
-        str_command_line(finding->command, sizeof finding->command, words);
+        (void)platform_type(
+                PLATFORM_TYPE_SHOW_USERS, path, finding->command, sizeof finding->command);
     } else if (whois_is_svcmgr(holder.command)) {
-        kill_words(pids, count, "-CONT", finding->command, sizeof finding->command);
-        kill_words(pids, count, "-KILL", kill, sizeof kill);
-        (void)str_format(finding->command + strlen(finding->command),
-                sizeof finding->command - strlen(finding->command), "; if that does not help: %s",
-                kill);
+        list_pids(pids, count, numbers, sizeof numbers);
+        end_supervisor(numbers, finding->command, sizeof finding->command);
     } else {
-        kill_words(pids, 1, "-TERM", finding->command, sizeof finding->command);
+        list_pids(pids, 1, numbers, sizeof numbers);
+        (void)platform_type(
+                PLATFORM_TYPE_END, numbers, finding->command, sizeof finding->command);
     }
 }
 

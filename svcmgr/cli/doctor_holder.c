@@ -34,7 +34,7 @@ static void stop_service(
         return;
     }
     words[4] = theirs;
-    str_command_line(ret_text, size, words);
+    platform_command_line(ret_text, size, words);
 }
 
 static size_t stop_container(const struct origin *origin, const char **words)
@@ -64,30 +64,34 @@ static bool is_docker_proxy(const struct holder *holder)
     return word >= 12 && memcmp(holder->command + word - 12, "docker-proxy", 12) == 0;
 }
 
-static size_t stop_process(
-        const struct holder *holder, char *number, size_t size, const char **words)
+static void stop_process(const struct holder *holder, char *ret_text, size_t size)
 {
-    size_t count = 0;
+    bool is_ours = platform_is_privileged() || holder->uid == (int64_t)platform_uid();
+    char number[32];
+    size_t at;
 
-    (void)str_format(number, size, "%lld", (long long)holder->pid);
-    if (!platform_is_privileged() && holder->uid != (int64_t)platform_uid())
-        words[count++] = "sudo";
-    words[count++] = "kill";
-    words[count++] = number;
-    return count;
+    (void)str_copy(ret_text, size, is_ours ? "" : platform_with_more_rights());
+    at = strlen(ret_text);
+    (void)str_format(number, sizeof number, "%lld", (long long)holder->pid);
+    (void)platform_type(PLATFORM_TYPE_END, number, ret_text + at, size - at);
 }
 
 /* Who cannot be seen is seen with more rights; who cannot be seen by root either is not here. */
 static void see_more(
         const struct report *report, const struct holder *holder, char *ret_text, size_t size)
 {
-    if (platform_is_privileged() && holder->address.family == ADDRESS_UNIX)
-        (void)str_format(ret_text, size, "ss -xlp src %.900s", holder->address.path);
-    else if (platform_is_privileged())
-        (void)str_format(ret_text, size, "ss -ltnp sport = :%u", holder->address.port);
-    else {
-        (void)str_copy(ret_text, size, "sudo ");
-        doctor_own_command(report, "doctor", ret_text + 5, size - 5);
+    const char *prefix = platform_with_more_rights();
+    size_t at = strlen(prefix);
+    char port[8];
+
+    (void)str_format(port, sizeof port, "%u", holder->address.port);
+    if (platform_is_privileged() && holder->address.family == ADDRESS_UNIX) {
+        (void)platform_type(PLATFORM_TYPE_SHOW_UNIX, holder->address.path, ret_text, size);
+    } else if (platform_is_privileged() || prefix[0] == '\0') {
+        (void)platform_type(PLATFORM_TYPE_SHOW_PORT, port, ret_text, size);
+    } else {
+        (void)str_copy(ret_text, size, prefix);
+        doctor_own_command(report, "doctor", ret_text + at, size - at);
     }
 }
 
@@ -95,7 +99,6 @@ void doctor_end_holder(
         const struct report *report, const struct holder *holder, char *ret_text, size_t size)
 {
     const char *words[WORDS_MAX];
-    char number[32];
     char publish[32];
     size_t count = 0;
 
@@ -120,8 +123,10 @@ void doctor_end_holder(
         (void)str_copy(ret_text, size, holder->remedy);
         return;
     }
-    if (count == 0)
-        count = stop_process(holder, number, sizeof number, words);
+    if (count == 0) {
+        stop_process(holder, ret_text, size);
+        return;
+    }
     words[count] = NULL;
-    str_command_line(ret_text, size, words);
+    platform_command_line(ret_text, size, words);
 }

@@ -7,23 +7,6 @@
 
 #include "banned.h"
 
-/* A command of the system about one file. */
-static void about_file(struct finding *finding, const char *first, const char *second,
-        const char *third, const char *path)
-{
-    const char *words[5];
-    size_t count = 0;
-
-    words[count++] = first;
-    if (second != NULL)
-        words[count++] = second;
-    if (third != NULL)
-        words[count++] = third;
-    words[count++] = path;
-    words[count] = NULL;
-    str_command_line(finding->command, sizeof finding->command, words);
-}
-
 /* ---- Configuration and program --------------------------------------------------------------- */
 
 void doctor_look_at_config(struct report *report)
@@ -46,13 +29,14 @@ void doctor_look_at_config(struct report *report)
     doctor_tell(report, &finding);
 }
 
+static void advise(struct finding *finding, enum platform_type what, const char *path)
+{
+    (void)platform_type(what, path, finding->command, sizeof finding->command);
+}
+
 static void edit_config(const struct report *report, struct finding *finding)
 {
-    const char *const words[] = { report->target->config_path, NULL };
-    char path[PLATFORM_PATH_BYTES + 8];
-
-    str_command_line(path, sizeof path, words);
-    (void)str_format(finding->command, sizeof finding->command, "${EDITOR:-vi} %s", path);
+    advise(finding, PLATFORM_TYPE_EDIT, report->target->config_path);
 }
 
 /* Where the program will run; "" when that cannot be told. */
@@ -88,7 +72,7 @@ static bool look_at_directory(struct report *report, const char *path)
     } else {
         (void)str_format(finding.text, sizeof finding.text,
                 "%s, where the program is to run, does not exist", path);
-        about_file(&finding, "mkdir", "-p", NULL, path);
+        advise(&finding, PLATFORM_TYPE_MAKE_FOLDER, path);
     }
     doctor_tell(report, &finding);
     return false;
@@ -134,7 +118,9 @@ static void check_program(struct report *report, const char *directory, struct f
     } else if (!platform_is_executable(file)) {
         (void)str_format(
                 finding->text, sizeof finding->text, "the program %s is not executable", file);
-        about_file(finding, "chmod", "+x", NULL, file);
+        if (!platform_type(PLATFORM_TYPE_MAKE_EXECUTABLE, file, finding->command,
+                    sizeof finding->command))
+            edit_config(report, finding);
     } else if (platform_missing_interpreter(file, interpreter, sizeof interpreter)) {
         (void)str_format(finding->text, sizeof finding->text,
                 "the program %s needs %s, which does not exist", file, interpreter);
@@ -162,41 +148,19 @@ void doctor_look_at_program(struct report *report)
 
 /* ---- State ----------------------------------------------------------------------------------- */
 
-static void own_it(struct finding *finding, const char *path)
-{
-    const char *words[6];
-    struct platform_user user;
-    struct err err;
-    char name[PLATFORM_USER_BYTES];
-    size_t count = 0;
-
-    if (platform_user_self(&user, &err) == 0)
-        (void)str_copy(name, sizeof name, user.name);
-    else
-        (void)str_format(name, sizeof name, "%u", (unsigned)platform_uid());
-    if (!platform_is_privileged())
-        words[count++] = "sudo";
-    words[count++] = "chown";
-    words[count++] = "-R";
-    words[count++] = name;
-    words[count++] = path;
-    words[count] = NULL;
-    str_command_line(finding->command, sizeof finding->command, words);
-}
-
 /* Why nothing can be written there, and what shows or cures it. */
 static void explain_unwritable(struct finding *finding, const char *path, const struct err *err)
 {
     finding->bad = true;
     (void)str_copy(finding->text, sizeof finding->text, err->text);
     if (platform_means_full(err->os_code))
-        about_file(finding, "df", "-h", NULL, path);
+        advise(finding, PLATFORM_TYPE_SHOW_ROOM, path);
     else if (platform_means_read_only(err->os_code))
-        about_file(finding, "findmnt", "--target", NULL, path);
+        advise(finding, PLATFORM_TYPE_SHOW_DISK, path);
     else if (err->kind == ERR_DENIED)
-        own_it(finding, path);
+        advise(finding, PLATFORM_TYPE_OWN, path);
     else
-        about_file(finding, "ls", "-ld", NULL, path);
+        advise(finding, PLATFORM_TYPE_SHOW_RIGHTS, path);
 }
 
 /* The lock file, which is never followed, replaced or taken away. */
@@ -213,7 +177,7 @@ static bool check_pidfile(struct finding *finding, const char *directory)
         finding->bad = true;
         (void)str_format(finding->text, sizeof finding->text,
                 "%s is in the way: it is not a regular file", path);
-        about_file(finding, "rm", file.is_directory ? "-r" : NULL, NULL, path);
+        advise(finding, file.is_directory ? PLATFORM_TYPE_REMOVE_FOLDER : PLATFORM_TYPE_REMOVE, path);
         return false;
     }
     if (platform_check_writable(path, &err) == 0)
@@ -234,11 +198,11 @@ void doctor_look_at_state(struct report *report)
         finding.bad = true;
         (void)str_copy(finding.text, sizeof finding.text, err.text);
         if (!file.is_directory)
-            about_file(&finding, "rm", NULL, NULL, path);
+            advise(&finding, PLATFORM_TYPE_REMOVE, path);
         else if (file.owner != (int64_t)platform_uid())
-            own_it(&finding, path);
+            advise(&finding, PLATFORM_TYPE_OWN, path);
         else
-            about_file(&finding, "chmod", "700", NULL, path);
+            advise(&finding, PLATFORM_TYPE_MAKE_PRIVATE, path);
     } else if (platform_check_writable(path, &err) == -1) {
         explain_unwritable(&finding, path, &err);
     } else if (!exists) {

@@ -97,25 +97,23 @@ static void match(void *context, const char *entry)
     (void)str_copy(search->found, sizeof search->found, name);
 }
 
-/* How a directory spells a name: exactly if it can, else without regard to case.  Returns whether
- * it has it, or -1 when that cannot be found out. */
+/* How a directory spells a name: exactly if it can, else without regard to case.  That the file can
+ * be opened does not tell: Windows and macOS find it under any spelling.  Returns whether there is
+ * one, or -1 when that cannot be found out. */
 static int find_spelling(const char *directory, const char *name, const char *suffix,
         char *ret_name, struct err *err)
 {
     struct search search = { .name = name, .suffix = suffix };
     char path[PLATFORM_PATH_BYTES];
     struct platform_file file;
+    bool exists = str_format(path, sizeof path, "%s/%s%s", directory, name, suffix) &&
+            platform_stat(path, &file);
 
-    if (str_format(path, sizeof path, "%s/%s%s", directory, name, suffix) &&
-            platform_stat(path, &file)) {
-        (void)str_copy(ret_name, CONFIG_NAME_BYTES, name);
-        return 1;
-    }
-    if (platform_list_directory(directory, match, &search, err) == -1)
+    if (platform_list_directory(directory, match, &search, err) == -1 && !exists)
         return -1;
-    if (search.found[0] == '\0')
+    if (search.found[0] == '\0' && !exists)
         return 0;
-    (void)str_copy(ret_name, CONFIG_NAME_BYTES, search.found);
+    (void)str_copy(ret_name, CONFIG_NAME_BYTES, search.found[0] != '\0' ? search.found : name);
     return 1;
 }
 

@@ -436,6 +436,35 @@ void platform_keep_private(platform_handle handle);
 int platform_read_all(
         platform_handle handle, char *ret_data, size_t size, size_t *ret_length, struct err *err);
 
+/* ---- What a person types ---------------------------------------------------------------------- */
+
+/* Each is about a path, but for the pids, with blanks between them, and the port. */
+enum platform_type {
+    PLATFORM_TYPE_EDIT,
+    PLATFORM_TYPE_MAKE_FOLDER,
+    PLATFORM_TYPE_MAKE_PRIVATE,
+    PLATFORM_TYPE_MAKE_EXECUTABLE,
+    PLATFORM_TYPE_OWN, /* makes it ours, with all that is in it */
+    PLATFORM_TYPE_SHOW_ROOM,
+    PLATFORM_TYPE_SHOW_DISK,
+    PLATFORM_TYPE_SHOW_RIGHTS,
+    PLATFORM_TYPE_SHOW_USERS, /* who has it open */
+    PLATFORM_TYPE_SHOW_UNIX,  /* who listens at a path */
+    PLATFORM_TYPE_SHOW_PORT,  /* who listens at a port */
+    PLATFORM_TYPE_REMOVE,
+    PLATFORM_TYPE_REMOVE_FOLDER,
+    PLATFORM_TYPE_END,      /* pids */
+    PLATFORM_TYPE_END_NOW,  /* pids */
+    PLATFORM_TYPE_CONTINUE, /* pids that were stopped */
+    PLATFORM_TYPE_COUNT
+};
+
+/* The command for it here; false: there is none. */
+bool platform_type(enum platform_type what, const char *about, char *ret_text, size_t size);
+/* A command with its words quoted as whoever reads it here wants them. */
+void platform_command_line(char *ret_text, size_t size, const char *const *words);
+const char *platform_with_more_rights(void); /* what stands before a command for that, or "" */
+
 /* ---- Sockets --------------------------------------------------------------------------------- */
 
 enum platform_bind_result {

@@ -11,6 +11,7 @@ class Commands(Line):
 
     def __init__(self, site, name="web"):
         super().__init__(site, name)
+        self.native = site.native
         self.last_id = 0
         self.deltas = []  # (process id, stream, bytes, whether the cap was reached)
         self.answers = {}
@@ -53,7 +54,7 @@ class Commands(Line):
         return self.wait(self.exec(*command, **params))
 
     def exec(self, *command, **params):
-        return self.send("command/exec", command=[str(word) for word in command], **params)
+        return self.send("command/exec", command=[self.native(word) for word in command], **params)
 
     def control(self, what, process, **params):
         return self.wait(self.send(f"command/exec/{what}", processId=process, **params))

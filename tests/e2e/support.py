@@ -142,7 +142,8 @@ def processes_with(needle):
         else:
             # Wine shows the environment of nobody; the directory is the one that it runs in.
             with contextlib.suppress(OSError):
-                if WINDOWS and needle in os.readlink(f"/proc/{entry}/cwd"):
+                if WINDOWS and needle in os.readlink(f"/proc/{entry}/cwd") and \
+                        not Path(f"/proc/{entry}/cmdline").read_bytes().startswith(windows.OWN):
                     found.append(int(entry))
     return found
 
@@ -238,6 +239,14 @@ class Site:
         here = str(self.directory)
         return windows.path(word) if WINDOWS and word.startswith((here, str(BUILD))) else word
 
+    def of_root(self, path):
+        """What svcmgr makes of a path that begins with '/', which this site's directory need not have."""
+        return windows.path(path) if WINDOWS else str(path)
+
+    def here(self, path):
+        """A path that svcmgr has written, as this system has it."""
+        return Path(windows.here(path) if WINDOWS else path)
+
     def words(self, *words):
         """A command for whoever runs on the system that svcmgr runs on."""
         return [self.native(SVCMGR), "--config-dir", self.native(self.config_dir),
@@ -288,7 +297,7 @@ class Site:
 
     def add(self, name, command, **keys):
         """Writes a configuration from a command and further keys."""
-        keys = {"command": command, "directory": self.directory, **keys}
+        keys = {"command": [str(word) for word in command], "directory": self.directory, **keys}
         if WINDOWS:
             keys.setdefault("stop", {"timeout": windows.STOP_TIMEOUT})
             if keys.get("ready") == "notify":

@@ -22,7 +22,8 @@ def written(site, *words, **options):
 
 
 def test_the_least_is_the_command_and_the_present_directory(site):
-    assert written(site) == {"command": ["/bin/sleep", "60"], "directory": str(site.directory)}
+    assert written(site) == {"command": [site.of_root("/bin/sleep"), "60"],
+                             "directory": site.native(site.directory)}
 
 
 def test_every_flag_has_its_key(site):
@@ -36,15 +37,16 @@ def test_every_flag_has_its_key(site):
         "--env", "EMPTY=", "--env-file", extra, "--restart", "always", "--ready", "health",
         "--start-timeout", "5s", "--stop-signal", "INT", "--stop-timeout", "3s",
         "--depends-on", "db", "--duplicate", "standby", "--set", "restart.burst=0",
-        "--set", "nice=3", "--set", 'limits.nofile=100', "--set", 'logs.streams="separate"')
+        "--set", "nice=3", "--set", 'limits.cpu=100', "--set", 'logs.streams="separate"')
     assert config == {
-        "command": ["/bin/sleep", "60"], "directory": "/tmp", "description": "a web server",
+        "command": [site.of_root("/bin/sleep"), "60"], "directory": site.of_root("/tmp"),
+        "description": "a web server",
         "listen": [{"address": f"127.0.0.1:{port}", "socket": "inherit"}],
         "health": {"http": "/health"}, "ready": "health", "environment":
-        {"A": "1", "B": "x=y", "EMPTY": ""}, "environment_file": [str(extra)],
+        {"A": "1", "B": "x=y", "EMPTY": ""}, "environment_file": [site.native(extra)],
         "restart": {"when": "always", "burst": 0}, "start_timeout": "5s",
         "stop": {"signal": "INT", "timeout": "3s"}, "depends_on": ["db"], "duplicate": "standby",
-        "nice": 3, "limits": {"nofile": 100}, "logs": {"streams": "separate"}}
+        "nice": 3, "limits": {"cpu": 100}, "logs": {"streams": "separate"}}
 
 
 def test_the_system_scope_takes_a_user_and_a_group(site):
@@ -76,15 +78,15 @@ def test_braces_are_taken_literally_unless_they_are_tokens(site):
     site.start("echo")
     assert "{port}" in site.log("echo")
     config = written(site, "--force", "--tokens", command=["/bin/echo", "{name}"])
-    assert config["command"] == ["/bin/echo", "{name}"]
+    assert config["command"] == [site.of_root("/bin/echo"), "{name}"]
 
 
 def test_it_refuses_to_overwrite_unless_forced(site):
     before = written(site)
     result, path = add(site, command=["/bin/true"], cwd=site.directory)
-    assert result.code == 1 and "--force" in result.err and str(path) in result.err, result
+    assert result.code == 1 and "--force" in result.err and site.native(path) in result.err, result
     assert json.loads(path.read_text()) == before
-    assert written(site, "--force", command=["/bin/true"])["command"] == ["/bin/true"]
+    assert written(site, "--force", command=["/bin/true"])["command"] == [site.of_root("/bin/true")]
 
 
 @pytest.mark.parametrize("words, what", [
@@ -155,9 +157,8 @@ def test_a_relative_directory_or_file_means_the_callers(site, relative):
     if relative.startswith(".."):
         relative = f"../{site.directory.name}"
     config = written(site, "--directory", relative, "--env-file", "x.env")
-    assert config["directory"].startswith("/")
-    assert os.path.samefile(config["directory"], site.directory / relative)
-    assert config["environment_file"] == [str(site.directory / "x.env")]
+    assert os.path.samefile(site.here(config["directory"]), site.directory / relative)
+    assert config["environment_file"] == [site.native(site.directory / "x.env")]
 
 
 def test_the_file_is_whole_and_nothing_else_is_left(site):

@@ -7,10 +7,14 @@ import subprocess
 import pytest
 from instances import add_puppet
 from strangers import silent_listener
-from support import MISBEHAVE, SVCMGR, pid_is_alive, processes_with, wait_until
+from support import MISBEHAVE, SVCMGR, WINDOWS, pid_is_alive, processes_with, wait_until
 
 COMMANDS = ["add", "check", "start", "run", "stop", "restart", "reload", "signal", "status", "list",
             "logs", "events", "exec", "doctor", "install", "uninstall", "upgrade", "version", "help"]
+
+
+# Of those that can be caught Windows has none.
+SIGNAL = [] if WINDOWS else [["signal", "job", "USR1"]]
 
 
 def add_job(site, name="job", **keys):
@@ -24,7 +28,7 @@ def add_job(site, name="job", **keys):
 def test_quiet_says_errors_only(site):
     add_job(site)
     for words in (["check", "job"], ["start", "job"], ["start", "job"], ["restart", "job"],
-                  ["reload", "job"], ["signal", "job", "USR1"], ["status", "job"], ["stop", "job"],
+                  ["reload", "job"], *SIGNAL, ["status", "job"], ["stop", "job"],
                   ["stop", "job"], ["add", "x", "--", "/bin/true"]):
         for place in ([["-q", *words]], [[words[0], "-q", *words[1:]]]):
             result = site.svcmgr(*place[0], *(["--force"] if words[0] == "add" else []))
@@ -41,15 +45,15 @@ def test_verbose_says_more(site):
     site.start("job")
     less, more = site.svcmgr("status", "job"), site.svcmgr("status", "job", "-v")
     assert len(more.out) > len(less.out)
-    assert str(site.config_dir / "job.json") in more.out
+    assert site.native(site.config_dir / "job.json") in more.out
 
 
 @pytest.mark.parametrize("place", ["before", "behind"])
 def test_options_may_stand_before_the_command_and_behind_the_name(site, place):
     add_job(site)
-    options = ["--config-dir", str(site.config_dir), "--state-dir", str(site.state_dir), "--json"]
+    options = [*site.words()[1:], "--json"]
     words = [*options, "status", "job"] if place == "before" else ["status", "job", *options]
-    result = subprocess.run([SVCMGR, *words], env=site.environment, capture_output=True, text=True,
+    result = subprocess.run([*site.program(SVCMGR), *words], env=site.environment, capture_output=True, text=True,
                             timeout=30, check=False)
     assert result.returncode == 3 and json.loads(result.stdout)["name"] == "job", result
 
@@ -145,7 +149,7 @@ def test_start_with_a_command_adds_it_first_and_keeps_what_is_there(site):
     result = site.svcmgr("start", "job", "--", MISBEHAVE, "sleep-forever", cwd=site.directory)
     assert result.code == 0, result
     written = (site.config_dir / "job.json").read_bytes()
-    assert json.loads(written)["command"] == [MISBEHAVE, "sleep-forever"]
+    assert json.loads(written)["command"] == [site.native(MISBEHAVE), "sleep-forever"]
     before = site.status("job")
     assert before["state"] == "ready"
     result = site.svcmgr("start", "job", "--", "/bin/something-else")

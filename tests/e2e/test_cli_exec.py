@@ -12,7 +12,8 @@ import termios
 
 import pytest
 from channel import assert_web_is_untouched, begin_web
-from support import LIMIT, pid_is_alive, processes_with, wait_until
+from support import (LIMIT, MISBEHAVE, WINDOWS, end_process, pid_is_alive, processes_with,
+                     wait_until)
 
 
 @pytest.fixture
@@ -36,10 +37,11 @@ def feed(site, data, *words):
 # ---- Codes ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script, code", [("exit 0", 0), ("exit 3", 3), ("exit 255", 255),
-                                          ("kill -KILL $$", 137), ("kill -TERM $$", 143)])
-def test_the_code_is_the_command_s_own(web, script, code):
-    assert run(web, "web", "--", "sh", "-c", script).code == code
+@pytest.mark.parametrize("words, code", [
+    (["exit", 0], 0), (["exit", 3], 3), (["exit", 255], 255),
+    *([] if WINDOWS else [(["die", "KILL"], 137), (["die", "TERM"], 143)])])
+def test_the_code_is_the_command_s_own(web, words, code):
+    assert run(web, "web", "--", MISBEHAVE, *words).code == code
 
 
 def test_what_cannot_be_run_has_the_codes_of_env(web):
@@ -50,8 +52,10 @@ def test_what_cannot_be_run_has_the_codes_of_env(web):
     file = web.directory / "file"
     file.write_text("")
     result = run(web, "web", "--", file)
-    assert (result.code, result.err) == \
-        (126, f"svcmgr: web: failed to spawn command: cannot execute {file}: Permission denied\n")
+    assert result.code == 126
+    assert result.err.startswith(
+        f"svcmgr: web: failed to spawn command: cannot execute {web.native(file)}: "), result
+    assert WINDOWS or result.err.endswith(": Permission denied\n")
     assert run(web, "web", "--", "/nowhere/program").code == 127
 
 
@@ -71,48 +75,50 @@ def test_svcmgr_s_own_failures_are_125(site):
 
 
 def test_both_streams_are_ours(web):
-    result = run(web, "web", "--", "sh", "-c", "echo out; echo err >&2")
+    result = run(web, "web", "--", MISBEHAVE, "print", "out", "print-err", "err")
     assert (result.code, result.out, result.err) == (0, "out\n", "err\n")
 
 
 def test_input_only_when_it_is_asked_for(web):
-    assert feed(web, b"text", "web", "--", "cat").stdout == b""
-    assert feed(web, b"text", "web", "--stdin", "--", "cat").stdout == b"text"
-    assert feed(web, b"", "web", "-i", "--", "wc", "-c").stdout == b"0\n"
+    assert feed(web, b"text", "web", "--", MISBEHAVE, "cat").stdout == b""
+    assert feed(web, b"text", "web", "--stdin", "--", MISBEHAVE, "cat").stdout == b"text"
+    ended = feed(web, b"", "web", "-i", "--", MISBEHAVE, "cat", "print", "end").stdout
+    assert ended == b"end\n"
 
 
 def test_great_amounts_go_through_both_ways(web):
     """Back-pressure: neither side holds more than a part of it."""
     data = os.urandom(20_000_000)
-    done = feed(web, data, "web", "-i", "--", "cat")
+    done = feed(web, data, "web", "-i", "--", MISBEHAVE, "cat")
     assert done.returncode == 0 and done.stdout == data
 
 
 def test_a_command_that_does_not_read_its_input_ends_all_the_same(web):
     with open("/dev/zero", "rb") as endless:
-        assert feed(web, endless, "web", "-i", "--", "true").returncode == 0
+        assert feed(web, endless, "web", "-i", "--", MISBEHAVE, "exit", "0").returncode == 0
 
 
 def test_a_reader_that_ends_ends_the_command(web):
-    mark = f"sleep-{web.directory.name}"
-    child = web.spawn("exec", "web", "--", "bash", "-c", f"while :; do echo y; done; exec -a {mark} true",
+    report = web.directory / "report"
+    child = web.spawn("exec", "web", "--", MISBEHAVE, "report", report, "lines", 1000000000,
                       stdout=subprocess.PIPE)
-    assert child.stdout.read(4) == "y\ny\n"
+    assert child.stdout.read(7) == "line 1\n"
     child.stdout.close()
     assert child.wait(LIMIT) == 128 + signal.SIGPIPE
-    wait_until(lambda: not processes_with(mark))
+    wait_until(lambda: not pid_is_alive(json.loads(report.read_text())["pid"]))
 
 
 def test_limits(web):
-    result = run(web, "web", "--timeout", "300ms", "--", "sh", "-c", "echo begun; sleep 1000")
+    result = run(web, "web", "--timeout", "1s", "--", MISBEHAVE, "print", "begun", "sleep-forever")
     assert (result.code, result.out) == (124, "begun\n")
-    result = run(web, "web", "--output-cap", "5", "--", "sh", "-c", "printf abcdef; exit 4")
+    result = run(web, "web", "--output-cap", "5", "--", MISBEHAVE, "no-newline", "abcdef",
+                 "exit", 4)
     assert (result.code, result.out) == (4, "abcde")
     assert result.err == "svcmgr: web: its standard output was cut at 5 bytes\n"
 
 
 def test_with_json_it_is_one_document(web):
-    result = run(web, "--json", "web", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    result = run(web, "--json", "web", "--", MISBEHAVE, "print", "out", "print-err", "err", "exit", 3)
     assert result.code == 3
     assert json.loads(result.out) == {"name": "web", "exit_code": 3, "stdout": "out\n", "stderr": "err\n"}
 
@@ -132,24 +138,24 @@ def test_a_signal_ends_the_command_and_us(web, number):
 
 
 def test_killed_it_takes_its_command_along(web):
-    mark = f"sleep-{web.directory.name}"
-    child = web.spawn("exec", "web", "--", "bash", "-c", f"echo ready; exec -a {mark} sleep 1000",
-                      stdout=subprocess.PIPE)
+    report = web.directory / "report"
+    child = web.spawn("exec", "web", "--", MISBEHAVE, "report", report, "print", "ready",
+                      "sleep-forever", stdout=subprocess.PIPE)
     assert child.stdout.readline() == "ready\n"
     child.kill()
     child.wait()
-    wait_until(lambda: not processes_with(mark), "the end of its command")
+    wait_until(lambda: not pid_is_alive(json.loads(report.read_text())["pid"]), "its command's end")
 
 
 def test_a_supervisor_that_ends_ends_it(site):
     begin_web(site)
-    child = site.spawn("exec", "web", "--", "sh", "-c", "echo ready; exec sleep 1000",
+    child = site.spawn("exec", "web", "--", MISBEHAVE, "print", "ready", "sleep-forever",
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout.readline() == "ready\n"
-    os.kill(site.supervisor_pid, signal.SIGKILL)
+    end_process(site.supervisor_pid)
     _, err = child.communicate(timeout=LIMIT)
     assert child.returncode == 125 and "the supervisor has ended" in err
-    assert pid_is_alive(site.pid)
+    assert pid_is_alive(site.pid) is not WINDOWS
 
 
 # ---- Terminals --------------------------------------------------------------------------------------

@@ -123,4 +123,4 @@ def test_no_such_service(site):
 def test_a_configuration_that_is_wrong(site):
     path = site.write("webui", '{"command": 1}')
     result = site.svcmgr("install", "webui", "--print")
-    assert result.code == 6 and result.err.startswith(f"{path}:1:13: "), result
+    assert result.code == 6 and result.err.startswith(f"{site.native(path)}:1:13: "), result

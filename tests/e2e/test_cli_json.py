@@ -1,7 +1,6 @@
 """--json: exactly one JSON document on standard output, and nothing else there."""
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -41,7 +40,7 @@ def test_every_command_that_works(site):
     assert document(site, "stop", "job")["state"] == "stopped"
     assert set(document(site, "version")) == {"version"}
     added = document(site, "add", "new", "--", "/bin/true")
-    assert added["command"] == ["/bin/true"]
+    assert added["command"] == [site.of_root("/bin/true")]
 
 
 def test_list_is_a_list(site):
@@ -148,12 +147,7 @@ def test_from_inside_the_tree(site):
     puppet = add_puppet(site, "job", settle="10ms")
     site.start("job")
     out = site.directory / "out"
-    gate = site.directory / "gate"
-    os.mkfifo(gate)
-    words = ["/bin/sh", "-c", f'read -r _ < {gate}; exec "$@"', "sh",
-             *site.command("--json", "restart", "job")]
-    puppet.do(f"import subprocess; subprocess.Popen({words!r}, stdout=open({str(out)!r}, 'w'))")
-    gate.write_text("go\n")
+    puppet.begin(site.words("--json", "restart", "job"), out)
     wait_until(lambda: out.exists() and out.read_text().endswith("\n"), "its answer")
     assert json.loads(out.read_text()) == {"name": "job", "accepted": True}
     wait_until(lambda: site.status("job")["generation"] == 2, "a second generation")

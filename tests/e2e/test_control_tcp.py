@@ -19,7 +19,7 @@ from channel import (REQUEST, Line, assert_web_is_untouched, begin_web, descript
                      memory_of, proof, prove, read_marker)
 from instances import wait_for_status
 from strangers import NOBODY, as_nobody, is_root, sockets_on
-from support import (LIMIT, LONG, MISBEHAVE, PORTABLE, PYTHON, SANITIZED, get, pauses,
+from support import (LIMIT, LONG, MISBEHAVE, PORTABLE, PYTHON, SANITIZED, WINDOWS, alive, get, pauses,
                      pid_is_alive, wait_until)
 
 MIB = 1024 * 1024
@@ -716,17 +716,37 @@ def test_10000_connections_one_after_the_other_leave_nothing_in_the_supervisor(w
     assert memory_of(web.supervisor_pid) - before < MIB
 
 
+# ---- Commands ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_end_of_a_connection_takes_its_commands_along(web, whole):
+    """The end of its sending side looks like it."""
+    pids = web.directory / "pids"
+    words = [MISBEHAVE, "pids", pids, "fork-tree", 1, 2, "sleep-forever"]
+    with Line(web) as line:
+        line.write(json.dumps({"id": 1, "method": "command/exec", "params": {
+            "command": [web.native(word) for word in words], "disableTimeout": True}}) + "\n")
+        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        found = [int(pid) for pid in pids.read_text().split()]
+        assert alive(found) == found
+        if not whole:
+            line.socket.shutdown(socket.SHUT_WR)
+            wait_until(lambda: not alive(found), "its commands have ended")
+    wait_until(lambda: not alive(found), "its commands have ended")
+
+
 # ---- Who asks ----------------------------------------------------------------------------------------------
 
 
-def test_who_asked_is_the_owner_and_which_process_is_not_known(site):
+def test_who_asked_is_the_owner_and_the_process_that_it_says(site):
     site.add("job", [MISBEHAVE, "sleep-forever"])
     site.start("job")
     assert site.svcmgr("restart", "job").code == 0
     (asked,) = [event["by"] for event in site.events("job") if event["to"] == "replacing"
                 or (event["to"] == "stopping" and event["by"])]
-    assert (asked["uid"], asked["pid"]) == (os.getuid(), None)
-    assert asked["command"] is None and asked["launcher"] is None
+    assert WINDOWS or asked["uid"] == os.getuid()
+    assert asked["pid"] > 1 and asked["command"].endswith("restart job")
 
 
 @pytest.mark.parametrize("command", ["stop", "restart"])

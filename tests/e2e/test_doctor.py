@@ -190,7 +190,7 @@ def test_a_stranger_that_holds_the_lock_is_named_and_not_the_pidfile_s_words(sit
     wait_until(lambda: is_locked(path))
     command = assert_in_the_way(site, "supervisor", "is held and nobody answers",
                                 f"pid {holder.pid}", "sleep 100")
-    assert command == f"kill -TERM {holder.pid}"
+    assert command == f"kill {holder.pid}"
     type_in(site, command)
     wait_until(lambda: holder.child.poll() is not None)
     assert_nothing_in_the_way(site)

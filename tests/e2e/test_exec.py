@@ -1,6 +1,7 @@
 """command/exec: commands in the service's place, over the control channel."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -11,12 +12,16 @@ import pytest
 from channel import (OVERLOADED, PARAMS, REQUEST, assert_web_is_untouched, begin_web,
                      most_memory)
 from exec_channel import Commands
-from support import LIMIT, PYTHON, processes_with, wait_until
+from support import (LIMIT, MISBEHAVE, PYTHON, WINDOWS, alive, end_process, processes_with,
+                     wait_until)
 
 INTERNAL = -32603
 MIB = 1024 * 1024
 STREAMED = {"streamStdoutStderr": True}
 FOREVER = {"disableTimeout": True}
+
+NOTHING = (MISBEHAVE, "exit", 0)
+SLEEP = (MISBEHAVE, "sleep-forever")
 
 # A grandchild prints "ta", sleeps 30 ms, prints "il" and holds the stream for long; its parent has
 # ended before.
@@ -57,12 +62,14 @@ def said(answer):
 
 
 def test_a_command_has_its_code_and_both_streams(commands):
-    assert commands.run("/bin/sh", "-c", "echo out; echo err >&2; exit 3") == \
+    assert commands.run(MISBEHAVE, "print", "out", "print-err", "err", "exit", 3) == \
         {"exitCode": 3, "stdout": "out\n", "stderr": "err\n"}
-    assert commands.run("/bin/sh", "-c", "kill -TERM $$") == \
-        {"exitCode": 128 + signal.SIGTERM, "stdout": "", "stderr": ""}
-    assert commands.run("true")["exitCode"] == 0  # found in PATH
-    assert commands.run("cat") == {"exitCode": 0, "stdout": "", "stderr": ""}  # no input
+    if not WINDOWS:
+        assert commands.run(MISBEHAVE, "die", "TERM") == \
+            {"exitCode": 128 + signal.SIGTERM, "stdout": "", "stderr": ""}
+    in_path = ["cmd", "/c", "exit"] if WINDOWS else ["true"]
+    assert commands.run(*in_path)["exitCode"] == 0
+    assert commands.run(MISBEHAVE, "cat") == {"exitCode": 0, "stdout": "", "stderr": ""}  # no input
 
 
 def test_it_has_the_service_s_environment_and_its_own_changes(site):
@@ -70,17 +77,27 @@ def test_it_has_the_service_s_environment_and_its_own_changes(site):
                           environment={"COLOR": "blue", "SIZE": "{port}", "SOCKET": "{fd}"})
     before = site.start("web")
     with Commands(site) as commands:
-        text = commands.run("env", env={"OWN": "1", "COLOR": "red", "HOME": None})["stdout"]
-        found = dict(line.split("=", 1) for line in text.splitlines())
+        found = report(site, commands, env={"OWN": "1", "COLOR": "red", "HOME": None})["environment"]
         assert (found["COLOR"], found["OWN"], found["SIZE"], found["PORT"]) == \
             ("red", "1", str(port), str(port))
         assert found["SVCMGR_NAME"] == "web" and found["SVCMGR_PID"] == str(before["pid"])
         assert not {"HOME", "SOCKET", "LISTEN_FDS", "NOTIFY_SOCKET"} & set(found)
-        assert commands.run("pwd")["stdout"] == f"{site.directory}\n"
+        assert report(site, commands)["cwd"] == site.native(site.directory)
         (site.directory / "below").mkdir()
-        assert commands.run("pwd", cwd="below")["stdout"] == f"{site.directory}/below\n"
-        assert commands.run("pwd", cwd="/usr")["stdout"] == "/usr\n"
-        assert commands.run("echo", "{port} {nothing}")["stdout"] == "{port} {nothing}\n"
+        below = report(site, commands, cwd="below")
+        assert below["cwd"] == site.native(site.directory / "below")
+        assert report(site, commands, cwd=site.of_root("/usr"))["cwd"] == site.of_root("/usr")
+        said = commands.run(MISBEHAVE, "print", "{port} {nothing}")["stdout"]
+        assert said == "{port} {nothing}\n"
+
+
+def report(site, commands, **params):
+    """What a command finds where it runs."""
+    path = site.directory / "report"
+    assert commands.run(MISBEHAVE, "report", path, **params)["exitCode"] == 0
+    found = json.loads(path.read_text())
+    found["cwd"] = found["cwd"].replace("\\", "/")
+    return found
 
 
 def test_its_own_path_counts(commands, site):
@@ -99,18 +116,19 @@ def test_it_has_nothing_of_the_supervisor_s(commands):
 
 
 def test_commands_run_side_by_side(commands):
-    slow = commands.exec("/bin/sh", "-c", "read line; echo $line", processId="slow", streamStdin=True)
-    assert commands.run("echo", "quick")["stdout"] == "quick\n"
+    slow = commands.exec(MISBEHAVE, "cat", processId="slow", streamStdin=True)
+    assert commands.run(MISBEHAVE, "print", "quick")["stdout"] == "quick\n"
     assert slow not in commands.answers
-    assert commands.put("slow", b"now\n") == {}
+    assert commands.put("slow", b"now\n", closeStdin=True) == {}
     assert commands.wait(slow)["stdout"] == "now\n"
 
 
 def test_bytes_that_are_no_text(commands):
-    assert commands.run("printf", r"a\377\303b")["stdout"] == "a\ufffd\ufffdb"
-    answer = commands.run("printf", r"a\377\303b", processId="raw", **STREAMED)
+    data = bytes(range(256))
+    assert commands.run(MISBEHAVE, "binary")["stdout"] == data.decode(errors="replace")
+    answer = commands.run(MISBEHAVE, "binary", processId="raw", **STREAMED)
     assert answer == {"exitCode": 0, "stdout": "", "stderr": ""}
-    assert commands.output("raw") == b"a\xff\xc3b"
+    assert commands.output("raw") == data
 
 
 def test_what_cannot_be_run(commands, site):
@@ -119,11 +137,13 @@ def test_what_cannot_be_run(commands, site):
     assert missing["message"].startswith("failed to spawn command: cannot execute no-such-program: ")
     file = site.directory / "file"
     file.write_text("")
-    assert said(commands.run(file)) == \
-        error(INTERNAL, f"failed to spawn command: cannot execute {file}: Permission denied")
+    refused = commands.run(file)
+    assert refused["code"] == INTERNAL and refused["message"].startswith(
+        f"failed to spawn command: cannot execute {site.native(file)}: "), refused
+    assert WINDOWS or refused["message"].endswith(": Permission denied")
     assert commands.run(file)["data"]["exit"] == 126
     assert commands.run("./no-such-file")["data"]["exit"] == 127
-    nowhere = commands.run("true", cwd="/nowhere")
+    nowhere = commands.run(*NOTHING, cwd="/nowhere")
     assert nowhere["data"]["exit"] == 125 and "cannot enter its working directory" in nowhere["message"]
 
 
@@ -131,18 +151,18 @@ def test_what_cannot_be_run(commands, site):
 
 
 def test_what_is_streamed_comes_before_the_answer_and_is_not_repeated(commands):
-    number = commands.exec("/bin/sh", "-c", "echo out; echo err >&2", processId="x", **STREAMED)
+    number = commands.exec(MISBEHAVE, "print", "out", "print-err", "err", processId="x", **STREAMED)
     assert commands.wait(number) == {"exitCode": 0, "stdout": "", "stderr": ""}
     assert (commands.output("x"), commands.output("x", "stderr")) == (b"out\n", b"err\n")
     assert commands.order[-1] == number and set(commands.order[:-1]) == {"delta"}
     assert all(process == "x" and not reached for process, _, _, reached in commands.deltas)
 
 
-@pytest.mark.parametrize("cap, kept", [(0, ""), (5, "abcde"), (6, "abcdef"), (7, "abcdef")])
+@pytest.mark.parametrize("cap, kept", [(0, ""), (5, "abcde"), (6, "abcde\n"), (7, "abcde\n")])
 def test_a_cap_cuts_at_exactly_its_byte(commands, cap, kept):
     """Of each stream, streamed or not; it is reached as soon as it is met."""
-    command = ("/bin/sh", "-c", "printf abcdef; printf uvwxyz >&2")
-    errors = "uvwxyz"[:cap]
+    command = (MISBEHAVE, "print", "abcde", "print-err", "uvwxy")
+    errors = "uvwxy\n"[:cap]
     assert commands.run(*command, outputBytesCap=cap) == \
         {"exitCode": 0, "stdout": kept, "stderr": errors}
     assert commands.run(*command, outputBytesCap=cap, processId="x", **STREAMED)["stdout"] == ""
@@ -153,16 +173,16 @@ def test_a_cap_cuts_at_exactly_its_byte(commands, cap, kept):
 
 
 def test_what_passes_the_cap_does_not_stop_the_command(commands):
-    assert commands.run("/bin/sh", "-c", "head -c 3000000 /dev/zero; echo end >&2") == \
-        {"exitCode": 0, "stdout": "\0" * 1024 * 1024, "stderr": "end\n"}  # the cap of those who name none
-    commands.run("head", "-c", "3000000", "/dev/zero", processId="x", disableOutputCap=True, **STREAMED)
-    assert commands.output("x") == bytes(3000000)
+    command = (MISBEHAVE, "long-line", 3000000, "print-err", "end")
+    assert commands.run(*command) == \
+        {"exitCode": 0, "stdout": "x" * 1024 * 1024, "stderr": "end\n"}  # the cap of those who name none
+    commands.run(*command, processId="x", disableOutputCap=True, **STREAMED)
+    assert commands.output("x") == b"x" * 3000000 + b"\n"
 
 
 def test_a_great_answer_arrives_whole(commands):
     """Ten times what may wait for a slow reader of anything else."""
-    answer = commands.run("/bin/sh", "-c", "head -c 80000000 /dev/zero | tr '\\0' x", disableOutputCap=True,
-                          **FOREVER)
+    answer = commands.run(MISBEHAVE, "long-line", 80000000, disableOutputCap=True, **FOREVER)
     assert answer["stdout"] == "x" * 64 * 1024 * 1024  # what is kept until the end is bounded
 
 
@@ -171,7 +191,7 @@ def test_a_slow_reader_loses_nothing_and_costs_no_memory(web, commands):
     before = most_memory(web.supervisor_pid)
     number = commands.exec("head", "-c", "30000000", "/dev/urandom", processId="x", disableOutputCap=True,
                            **STREAMED, **FOREVER)
-    ready = commands.exec("true", processId="y")
+    ready = commands.exec(*NOTHING, processId="y")
     wait_until(lambda: is_blocked(web, "head"), "the command waits for its reader")
     assert commands.wait(number)["exitCode"] == 0 and commands.wait(ready)["exitCode"] == 0
     assert len(commands.output("x")) == 30000000
@@ -216,7 +236,7 @@ def children_of(pid):
 
 
 def test_input_is_written_and_closed(commands):
-    number = commands.exec("cat", processId="x", streamStdin=True)
+    number = commands.exec(MISBEHAVE, "cat", processId="x", streamStdin=True)
     assert commands.put("x", b"one ") == {}
     assert commands.put("x", b"two", closeStdin=True) == {}
     assert commands.wait(number) == {"exitCode": 0, "stdout": "one two", "stderr": ""}
@@ -224,7 +244,7 @@ def test_input_is_written_and_closed(commands):
 
 def test_input_that_nobody_reads_waits(commands):
     """A write is answered when there is room for more; another one before that is refused."""
-    number = commands.exec("/bin/sh", "-c", "read go; cat | wc -c", processId="x", streamStdin=True, **FOREVER)
+    number = commands.exec(MISBEHAVE, "sleep-forever", processId="x", streamStdin=True, **FOREVER)
     piece = bytes(500_000)
     text = base64.b64encode(piece).decode()
     sent = [commands.send("command/exec/write", processId="x", deltaBase64=text) for _ in range(6)]
@@ -324,31 +344,30 @@ def said_to_a_write(commands):
 
 
 def test_a_time_limit_ends_it_with_124_and_what_it_has_printed(commands):
-    assert commands.run("/bin/sh", "-c", "echo begun; sleep 1000", timeoutMs=300) == \
+    assert commands.run(MISBEHAVE, "print", "begun", "sleep-forever", timeoutMs=1500) == \
         {"exitCode": 124, "stdout": "begun\n", "stderr": ""}
-    assert commands.run("sleep", "1000", timeoutMs=0)["exitCode"] == 124
+    assert commands.run(*SLEEP, timeoutMs=0)["exitCode"] == 124
 
 
 def test_a_time_limit_takes_the_whole_tree(commands, site):
-    mark = f"sleep-{site.directory.name}-1000"
-    command = f"exec -a {mark} sleep 1000 & exec -a {mark} sleep 1000 & wait"
-    assert commands.run("bash", "-c", command, timeoutMs=300)["exitCode"] == 124
-    assert not processes_with(mark)
+    tree = Tree(site, 1)
+    assert commands.run(*tree.command, timeoutMs=1500)["exitCode"] == 124
+    assert not tree.alive()
 
 
 def test_terminate(commands):
-    number = commands.exec("sleep", "1000", processId="x", **FOREVER)
+    number = commands.exec(*SLEEP, processId="x", **FOREVER)
     assert commands.control("terminate", "x") == {}
     assert commands.wait(number)["exitCode"] == 137
 
 
 def test_an_id_can_be_used_again_after_the_answer(commands):
-    first = commands.exec("sleep", "1000", processId="x", **FOREVER)
-    assert said(commands.run("true", processId="x")) == \
+    first = commands.exec(*SLEEP, processId="x", **FOREVER)
+    assert said(commands.run(*NOTHING, processId="x")) == \
         error(REQUEST, 'duplicate active command/exec process id: "x"')
     commands.control("terminate", "x")
     commands.wait(first)
-    assert commands.run("echo", "again", processId="x")["stdout"] == "again\n"
+    assert commands.run(MISBEHAVE, "print", "again", processId="x")["stdout"] == "again\n"
 
 
 # ---- Refusals ---------------------------------------------------------------------------------------
@@ -373,7 +392,7 @@ def test_parameters_that_do_not_go_together(commands, params, code, message):
 
 
 def test_control_that_does_not_fit(commands):
-    number = commands.exec("sleep", "1000", processId="x", **FOREVER)
+    number = commands.exec(*SLEEP, processId="x", **FOREVER)
     assert commands.control("write", "x") == \
         error(PARAMS, "command/exec/write requires deltaBase64 or closeStdin")
     assert commands.control("write", "x", deltaBase64="*") == \
@@ -392,7 +411,7 @@ def test_control_that_does_not_fit(commands):
 
 
 def test_input_that_was_closed(commands):
-    number = commands.exec("/bin/sh", "-c", "cat; sleep 1000", processId="x", streamStdin=True, **FOREVER)
+    number = commands.exec(MISBEHAVE, "cat", "sleep-forever", processId="x", streamStdin=True, **FOREVER)
     assert commands.control("write", "x", closeStdin=True) == {}
     assert commands.put("x", b"more") == error(REQUEST, "stdin is already closed")
     commands.control("terminate", "x")
@@ -400,8 +419,8 @@ def test_input_that_was_closed(commands):
 
 
 def test_too_many_at_once_are_refused(web, commands):
-    numbers = [commands.exec("sleep", "1000", processId=str(i), **FOREVER) for i in range(40)]
-    done = commands.exec("true", processId="0")  # all those before have been looked at
+    numbers = [commands.exec(*SLEEP, processId=str(i), **FOREVER) for i in range(40)]
+    done = commands.exec(*NOTHING, processId="0")  # all those before have been looked at
     commands.wait(done)
     refused = [number for number in numbers if number in commands.answers]
     assert refused and all(commands.answers[number]["error"]["code"] == OVERLOADED for number in refused)
@@ -413,96 +432,105 @@ def test_too_many_at_once_are_refused(web, commands):
 
 
 def test_commands_belong_to_their_connection(web, commands):
-    number = commands.exec("sleep", "1000", processId="x", **FOREVER)
+    number = commands.exec(*SLEEP, processId="x", **FOREVER)
     with Commands(web) as other:
         assert other.control("terminate", "x") == \
             error(REQUEST, 'no active command/exec for process id "x"')
-        assert other.run("echo", "mine", processId="x")["stdout"] == "mine\n"
+        assert other.run(MISBEHAVE, "print", "mine", processId="x")["stdout"] == "mine\n"
     assert commands.control("terminate", "x") == {}
     assert commands.wait(number)["exitCode"] == 137
 
 
-def marked_sleep(site, number):
-    """A command whose tree can be found by its words."""
-    mark = f"sleep-{site.directory.name}-{number}"
-    return mark, ("bash", "-c", f"exec -a {mark} sleep 1000 & exec -a {mark} sleep 1000")
+class Tree:
+    """A command with two children."""
+
+    def __init__(self, site, number):
+        self.pids = site.directory / f"pids{number}"
+        self.command = (MISBEHAVE, "pids", self.pids, "fork-tree", 1, 2, "sleep-forever")
+
+    def alive(self):
+        found = self.pids.read_text().split() if self.pids.exists() else []
+        return alive([int(pid) for pid in found])
+
+    def wait(self):
+        wait_until(lambda: len(self.alive()) == 2, "both children")
 
 
 def test_a_connection_takes_its_commands_along_and_nobody_else_s(web, commands):
-    mine, mine_command = marked_sleep(web, 1)
-    others, others_command = marked_sleep(web, 2)
-    kept = commands.exec(*mine_command, processId="x", **FOREVER)
+    mine, others = Tree(web, 1), Tree(web, 2)
+    kept = commands.exec(*mine.command, processId="x", **FOREVER)
     with Commands(web) as other:
-        other.exec(*others_command, processId="x", **FOREVER)
-        wait_until(lambda: len(processes_with(others)) >= 2 and len(processes_with(mine)) >= 2)
-    wait_until(lambda: not processes_with(others), "the other one's commands have ended")
-    assert len(processes_with(mine)) >= 2
+        other.exec(*others.command, processId="x", **FOREVER)
+        others.wait()
+        mine.wait()
+    wait_until(lambda: not others.alive(), "the other one's commands have ended")
+    assert len(mine.alive()) == 2
     commands.control("terminate", "x")
     assert commands.wait(kept)["exitCode"] == 137
-    assert not processes_with(mine)
+    assert not mine.alive()
 
 
 def test_who_only_stops_sending_gets_the_answer(web):
     with Commands(web) as commands:
-        number = commands.exec("/bin/sh", "-c", "sleep 0.2; echo done")
+        number = commands.exec(MISBEHAVE, "sleep", 200, "print", "done")
         commands.socket.shutdown(1)  # SHUT_WR
         assert commands.wait(number)["stdout"] == "done\n"
-    mark, command = marked_sleep(web, 1)
+    tree = Tree(web, 1)
     with Commands(web) as commands:
-        commands.exec(*command, **FOREVER)
+        commands.exec(*tree.command, **FOREVER)
         commands.socket.shutdown(1)
-        wait_until(lambda: len(processes_with(mark)) >= 2)
-    wait_until(lambda: not processes_with(mark), "closed altogether, it takes its command along")
+        tree.wait()
+    wait_until(lambda: not tree.alive(), "closed altogether, it takes its command along")
 
 
 def test_a_restart_of_the_service_leaves_them_alone(site):
     begin_web(site)
     with Commands(site) as commands:
-        number = commands.exec("/bin/sh", "-c", "read x; echo $x", processId="x", streamStdin=True, **FOREVER)
+        number = commands.exec(MISBEHAVE, "cat", processId="x", streamStdin=True, **FOREVER)
         assert site.svcmgr("restart", "web").code == 0
         after = site.status("web")
-        os.kill(after["pid"], signal.SIGKILL)
+        end_process(after["pid"])
         wait_until(lambda: site.status("web")["generation"] == 3 and
                    site.status("web")["state"] == "ready")
-        commands.put("x", b"still here\n")
+        commands.put("x", b"still here\n", closeStdin=True)
         assert commands.wait(number)["stdout"] == "still here\n"
 
 
 def test_a_stop_of_the_service_ends_them(site):
     begin_web(site)
-    mark, command = marked_sleep(site, 1)
+    tree = Tree(site, 1)
     with Commands(site) as commands:
-        commands.exec(*command, processId="x", **FOREVER)
-        wait_until(lambda: len(processes_with(mark)) >= 2)
+        commands.exec(*tree.command, processId="x", **FOREVER)
+        tree.wait()
         assert site.svcmgr("stop", "web").code == 0
-        assert not processes_with(mark)
+        assert not tree.alive()
         assert commands.has_ended()
 
 
 def test_a_supervisor_that_dies_takes_them_along(site):
     begin_web(site)
-    mark, command = marked_sleep(site, 1)
+    tree = Tree(site, 1)
     with Commands(site) as commands:
-        commands.exec(*command, processId="x", **FOREVER)
-        wait_until(lambda: len(processes_with(mark)) >= 2)
+        commands.exec(*tree.command, processId="x", **FOREVER)
+        tree.wait()
         os.kill(site.supervisor_pid, signal.SIGKILL)
         assert commands.has_ended()
-    wait_until(lambda: not processes_with(mark), "the next supervisor ends them")
+    wait_until(lambda: not tree.alive(), "the next supervisor ends them")
     after = site.status("web")
     assert after["pid"] == site.pid and after["state"] == "ready"
 
 
 def test_an_upgrade_says_how_many_it_ended(site):
     begin_web(site)
-    mark, command = marked_sleep(site, 1)
+    trees = [Tree(site, number) for number in range(3)]
     with Commands(site) as commands:
-        for number in range(3):
-            commands.exec(*command, processId=str(number), **FOREVER)
-        wait_until(lambda: len(processes_with(mark)) >= 6)
+        for number, tree in enumerate(trees):
+            commands.exec(*tree.command, processId=str(number), **FOREVER)
+            tree.wait()
         result = site.svcmgr("upgrade", "web")
         assert result.code == 0 and "; 3 commands of svcmgr exec ended" in result.out, result
         assert commands.has_ended()
-    wait_until(lambda: not processes_with(mark))
+    wait_until(lambda: not any(tree.alive() for tree in trees))
     assert site.status("web")["pid"] == site.pid
     assert "commands" not in site.svcmgr("upgrade", "web").out
 
@@ -510,12 +538,12 @@ def test_an_upgrade_says_how_many_it_ended(site):
 def test_a_hundred_connections_that_vanish_leave_nothing(web):
     """At whatever moment: while it starts, runs, prints, or ends."""
     mark = f"sleep-{web.directory.name}"
-    for number in range(100):
+    for number in range(15 if WINDOWS else 100):
         with Commands(web) as commands:
-            commands.exec("bash", "-c", f"echo x; exec -a {mark} sleep {number % 3 * 500}", processId="x",
+            commands.exec(MISBEHAVE, "print", mark, "sleep", number % 3 * 100000, processId="x",
                           **STREAMED, **FOREVER)
             if number % 2:
-                commands.wait_for_output("x", b"x")
+                commands.wait_for_output("x", mark.encode())
     wait_until(lambda: not processes_with(mark), "all of them have ended")
     with Commands(web) as commands:
-        assert commands.run("echo", "well")["stdout"] == "well\n"
+        assert commands.run(MISBEHAVE, "print", "well")["stdout"] == "well\n"

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from strangers import Stranger, add_marked, assert_one_line, is_root
-from support import LIMIT, MISBEHAVE, free_port, get, pauses, processes_with, wait_until
+from support import LIMIT, MISBEHAVE, WINDOWS, free_port, get, pauses, processes_with, wait_until
 
 HELLO_LIMIT = 5  # contract 2: the lock is held and nobody says hello
 
@@ -160,14 +160,14 @@ def test_a_directory_is_refused(site):
     result = site.svcmgr("start", "webui")
     assert result.code in (1, 4), result
     assert_one_line(result)
-    assert str(pidfile(site)) in result.err
+    assert site.native(pidfile(site)) in result.err
     assert pidfile(site).is_dir()
 
 
 def test_a_fifo_is_refused_and_nobody_waits_for_it(site):
     add_marked(site, port=free_port())
     os.mkfifo(pidfile(site))
-    result = assert_refused(site, 4, str(pidfile(site)), "not a regular file")
+    result = assert_refused(site, 4, site.native(pidfile(site)), "not a regular file")
     assert result.seconds < LIMIT
 
 
@@ -186,7 +186,8 @@ def test_a_state_directory_that_others_can_write_to_is_refused(site, mode):
     add_marked(site, port=free_port())
     pidfile(site)
     site.state_of("webui").chmod(mode)
-    assert_refused(site, 4, str(site.state_of("webui")), "chmod go-w")
+    assert_refused(site, 4, site.native(site.state_of("webui")),
+                   "icacls" if WINDOWS else "chmod go-w")
 
 
 # ---- Without rights -----------------------------------------------------------------------------
@@ -274,9 +275,7 @@ def test_a_lock_held_by_somebody_who_does_not_answer(site):
     add_marked(site, port=free_port())
     path = pidfile(site)
     path.write_text("1\n")
-    holder = Stranger(site.stranger("flock", "--exclusive", "--no-fork", path, "sleep",
-                                    "100"))
-    wait_until(lambda: is_locked(path))
+    holder = lock_holder(site, path)
     children = {command: site.spawn(*command.split(), "webui", stdout=subprocess.DEVNULL,
                                     stderr=subprocess.PIPE)
                 for command in ("start", "run", "run --duplicate takeover", "status", "stop", "restart",
@@ -290,6 +289,17 @@ def test_a_lock_held_by_somebody_who_does_not_answer(site):
     assert not (path.parent / "log").exists()
     assert holder.is_untouched() and path.read_text() == "1\n"
     holder.end()
+
+
+def lock_holder(site, path):
+    if not WINDOWS:
+        holder = Stranger(site.stranger("flock", "--exclusive", "--no-fork", path, "sleep", "100"))
+        wait_until(lambda: is_locked(path))
+        return holder
+    sign = site.directory / "locked"
+    holder = Stranger(site.stranger(MISBEHAVE, "hold-lock", path, "touch", sign))
+    wait_until(sign.exists, "the lock is held")
+    return holder
 
 
 def is_supervised(keeper):

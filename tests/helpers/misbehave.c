@@ -92,6 +92,8 @@ static const struct word {
 
     { "report", "FILE", PLAIN, word_report, "what it has been given, as JSON" },
     { "touch", "FILE", PLAIN, word_touch, "makes an empty file" },
+    { "own-pid", "FILE", PLAIN, word_own_pid, "adds its pid" },
+    { "alone", "LOCK FILE", PLAIN, word_alone, "adds its pid to FILE if another one holds LOCK" },
     { "append", "FILE TEXT", PLAIN, word_append, "TEXT and a new line, in one write" },
     { "wait-for", "FILE", PLAIN, word_wait_for, "until it is there, at most 30 s" },
 };

@@ -119,6 +119,8 @@ void word_flood(char **arguments);
 void word_cat(char **arguments);
 void word_append(char **arguments);
 void word_touch(char **arguments);
+void word_own_pid(char **arguments);
+void word_alone(char **arguments);
 void word_wait_for(char **arguments);
 void word_exit_if(char **arguments);
 void word_exit_unless(char **arguments);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -156,6 +157,28 @@ void word_append(char **arguments)
 void word_touch(char **arguments)
 {
     output_append(arguments[0], "");
+}
+
+void word_own_pid(char **arguments)
+{
+    char line[32];
+
+    snprintf(line, sizeof line, "%ld\n", (long)getpid());
+    output_append(arguments[0], line);
+}
+
+/* Held as long as this process lives. */
+void word_alone(char **arguments)
+{
+    int fd = open(arguments[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd == -1)
+        fail("%s: %s", arguments[0], strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return;
+    if (errno != EWOULDBLOCK)
+        fail("%s: %s", arguments[0], strerror(errno));
+    word_own_pid(arguments + 1);
 }
 
 void word_wait_for(char **arguments)

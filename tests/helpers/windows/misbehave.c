@@ -11,6 +11,7 @@
 #define MAX_MS_DEFAULT 120000
 #define MS_MAX         3600000
 #define TIME_IS_UP     124
+#define LOCK_OFFSET     0x100000u
 #define WAIT_MS_MAX    30000
 #define FLOOD_LINE     64 /* bytes, of which 15 are the offset */
 
@@ -134,13 +135,21 @@ static BOOL WINAPI on_console_event(DWORD event)
     return TRUE;
 }
 
+static bool is_signal(const char *word)
+{
+    static const char *const names[] = { "HUP", "INT", "QUIT", "TERM", "USR1", "USR2" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(word, names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Whatever asks is one and the same here: Ctrl-Break. */
 static void word_ignore(char **arguments)
 {
     (void)arguments;
-    while (script_peek() != NULL &&
-            (strcmp(script_peek(), "INT") == 0 || strcmp(script_peek(), "HUP") == 0 ||
-                    strcmp(script_peek(), "TERM") == 0))
+    while (script_peek() != NULL && is_signal(script_peek()))
         (void)script_next();
     (void)SetConsoleCtrlHandler(on_console_event, TRUE);
 }
@@ -326,6 +335,35 @@ static void word_touch(char **arguments)
     append_text(arguments[0], "");
 }
 
+static void word_own_pid(char **arguments)
+{
+    char line[32];
+
+    snprintf(line, sizeof line, "%lu\n", (unsigned long)GetCurrentProcessId());
+    append_text(arguments[0], line);
+}
+
+/* A file that is open for nobody else. */
+static void word_alone(char **arguments)
+{
+    if (CreateFileA(arguments[0], GENERIC_WRITE, 0, NULL, OPEN_ALWAYS, 0, NULL) ==
+            INVALID_HANDLE_VALUE)
+        word_own_pid(arguments + 1);
+}
+
+/* As svcmgr does it. */
+static void word_hold_lock(char **arguments)
+{
+    HANDLE file = CreateFileA(arguments[0], GENERIC_READ | GENERIC_WRITE,
+            FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS, 0, NULL);
+    OVERLAPPED at = { .Offset = LOCK_OFFSET };
+
+    if (file == INVALID_HANDLE_VALUE ||
+            !LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at))
+        fail(arguments[0], "cannot be locked");
+    settings.stay = true;
+}
+
 static void word_wait_for(char **arguments)
 {
     ULONGLONG end_ms = GetTickCount64() + WAIT_MS_MAX;
@@ -467,6 +505,9 @@ static const struct word {
     { "report", "FILE", PLAIN, word_report, "what it has been given, as JSON" },
     { "handles", "FILE", PLAIN, word_handles, "its open handles, as JSON" },
     { "touch", "FILE", PLAIN, word_touch, "makes an empty file" },
+    { "own-pid", "FILE", PLAIN, word_own_pid, "adds its pid" },
+    { "alone", "LOCK FILE", PLAIN, word_alone, "adds its pid to FILE if another one holds LOCK" },
+    { "hold-lock", "FILE", PLAIN, word_hold_lock, "locks it as svcmgr locks a pidfile; stays" },
     { "append", "FILE TEXT", PLAIN, word_append, "TEXT and a new line, in one write" },
     { "wait-for", "FILE", PLAIN, word_wait_for, "until it is there, at most 30 s" },
     { "kill", "PID", PLAIN, word_kill, "ends that process" },
