@@ -66,5 +66,9 @@ if [ $result = 1 ]; then
 fi
 tail -n 4 "$work/ctest.log"
 
-# One program serves all of Wine's processes: more tests at once would only wait for it.
-SVCMGR_BUILD=$PWD/$work /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 -rs tests/e2e
+# One program serves all of Wine's processes: more tests at once would only wait for it.  Their files
+# lie in a folder of their own: pytest's own is cleared by other runs of it.
+place=$(mktemp -d)
+SVCMGR_BUILD=$PWD/$work /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp "$place/t" -n 2 -rs \
+    tests/e2e
+rm -rf "$place"

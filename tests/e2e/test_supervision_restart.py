@@ -1,6 +1,5 @@
 """What is restarted, when, how often, and how a service is given up."""
 
-import os
 import signal
 import socket
 

@@ -190,7 +190,7 @@ def test_what_windows_has_not_is_a_fault_of_the_configuration(site, keys, said):
     site.write("job", json.dumps({"command": command, **keys}))
     for words in (["check"], ["start"], ["restart"]):
         result = site.svcmgr(*words, "job")
-        assert result.code == 6 and f"job.json:1:" in result.err and said in result.err, result
+        assert result.code == 6 and "job.json:1:" in result.err and said in result.err, result
     (key, value), = keys.items()
     result = site.svcmgr("add", "other", "--set", f"{key}={json.dumps(value)}", "--", *command)
     assert result.code == 6 and said in result.err, result
