@@ -4,17 +4,30 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
 import pytest
+import windows
 from strangers import (NOBODY, Stranger, add_marked, has_program, http_server, is_root, serve,
                        silent_listener)
-from support import MISBEHAVE, PYTHON, SVCMGR, free_port, pid_is_alive, wait_until
+from support import (MISBEHAVE, PYTHON, SUFFIX, SVCMGR, WINDOWS, end_process, free_port,
+                     pid_is_alive, wait_until)
 from test_guard_record import end, kill_both
 
 needs_mounts = pytest.mark.skipif(not is_root() or not has_program("unshare"),
                                   reason="needs root and unshare")
+
+
+KILLED = "exited with code 1" if WINDOWS else "ended by SIGKILL"
+
+
+def edit(path):
+    """The command that opens it in an editor."""
+    if WINDOWS:
+        return 'notepad "' + windows.path(path).replace("/", "\\") + '"'
+    return f"${{EDITOR:-vi}} {path}"
 
 
 def commands_of(result):
@@ -44,13 +57,22 @@ def assert_in_the_way(site, what, *said):
 def assert_nothing_in_the_way(site, command="start"):
     result = site.svcmgr("doctor", "webui")
     assert result.code == 0 and "[!!]" not in result.out, result
-    assert commands_of(result) == [f"svcmgr {command} webui --config-dir {site.config_dir} "
-                                   f"--state-dir {site.state_dir}"]
+    assert commands_of(result) == [
+        f"svcmgr {command} webui --config-dir {site.native(site.config_dir)} "
+        f"--state-dir {site.native(site.state_dir)}"]
     return result
 
 
 def type_in(site, command):
     """Does what a person would do with it."""
+    if WINDOWS:
+        here = {**site.environment, "WINEPATH": windows.path(os.path.dirname(SVCMGR))}
+        typed = site.directory / "typed.bat"  # whose quotes nobody takes for those of its caller
+        typed.write_text(f"@{command}\n")
+        done = windows.run([windows.WINE, "cmd", "/c", windows.path(typed)], env=here, check=False,
+                           timeout=60, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done
+        return done
     environment = {**site.environment,
                    "PATH": f"{os.path.dirname(SVCMGR)}:{site.environment['PATH']}"}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True,
@@ -88,31 +110,30 @@ def test_stopped_after_a_start_that_failed(site):
     assert site.svcmgr("start", "webui").code == 1
     result = assert_nothing_in_the_way(site)
     assert "exited with code 3" in lines_of(result, "last run")[0]
-    assert str(site.state_of("webui") / "log" / "current") in lines_of(result, "last run")[0]
+    assert site.native(site.state_of("webui") / "log" / "current") in lines_of(result, "last run")[0]
 
 
 def lasting(site, state, **keys):
     """A service that was ready once and is in a state now in which it does not serve."""
     go = site.directory / "go"
-    program = f"[ -e {go} ] && exit 3; exec {MISBEHAVE} sleep-forever"
-    site.add("webui", ["/bin/sh", "-c", program], settle="10ms", **keys)
+    site.add("webui", [MISBEHAVE, "exit-if", go, "3", "sleep-forever"], settle="10ms", **keys)
     status = site.start()
     go.touch()
-    os.kill(status["pid"], signal.SIGKILL)
+    end_process(status["pid"])
     return site.wait_for_state("webui", state)
 
 
 def test_given_up(site):
     lasting(site, "failed", restart={"delay": "1ms", "max_delay": "1ms", "burst": 2})
     command = assert_in_the_way(site, "service", "failed", "exited with code 3",
-                                str(site.state_of("webui") / "log" / "current"))
+                                site.native(site.state_of("webui") / "log" / "current"))
     assert command.startswith("svcmgr logs webui")
     type_in(site, command)
 
 
 def test_in_backoff(site):
     lasting(site, "backoff", restart={"delay": "1h", "max_delay": "1h", "burst": 0})
-    command = assert_in_the_way(site, "service", "backoff", "ended by SIGKILL")
+    command = assert_in_the_way(site, "service", "backoff", KILLED)
     assert command.startswith("svcmgr logs webui")
 
 
@@ -354,12 +375,12 @@ def test_a_configuration_that_is_gone(site):
 @pytest.mark.parametrize("word,said", [
     ("/no/such/program", "does not exist"),
     ("no-such-program", "is not in"),
-    ("/etc", "is a directory"),
+    *([] if WINDOWS else [("/etc", "is a directory")]),
 ])
 def test_a_missing_program(site, word, said):
     site.add("webui", [word])
     command = assert_in_the_way(site, "program", word, said)
-    assert command == f"${{EDITOR:-vi}} {site.config_dir / 'webui.json'}"
+    assert command == edit(site.config_dir / "webui.json")
 
 
 def test_a_program_that_is_not_executable(site):
@@ -374,10 +395,12 @@ def test_a_program_that_is_not_executable(site):
 
 def test_a_missing_directory(site):
     missing = site.directory / "work here"
-    site.add("webui", ["./program"], directory=str(missing))
-    type_in(site, assert_in_the_way(site, "directory", str(missing), "does not exist"))
-    assert_in_the_way(site, "program", str(missing / "program"))
-    (missing / "program").symlink_to("/bin/true")
+    program = f"program{SUFFIX}"
+    site.add("webui", [f"./{program}"], directory=str(missing))
+    type_in(site, assert_in_the_way(site, "directory", site.native(missing), "does not exist"))
+    assert missing.is_dir()
+    assert_in_the_way(site, "program", site.native(missing / program))
+    shutil.copy(MISBEHAVE, missing / program)
     assert_nothing_in_the_way(site)
 
 

@@ -181,7 +181,7 @@ def test_a_state_directory_that_is_a_link_is_refused(site):
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777, 0o1777])
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702, 0o1777])
 def test_a_state_directory_that_others_can_write_to_is_refused(site, mode):
     add_marked(site, port=free_port())
     pidfile(site)

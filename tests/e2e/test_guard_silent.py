@@ -115,7 +115,7 @@ def test_a_byte_during_the_wait_decides_at_once(site):
     child = site.spawn("start", "webui", stderr=-1)
     wait_until(lambda: "holds" in (site.status().get("status_text") or ""), "the wait for the bind")
     os.kill(stranger.pid, signal.SIGCONT)
-    assert child.wait(5) == 10
+    assert child.wait(LIMIT) == 10
     assert names(child.stderr.read(), stranger)
     assert_nothing_happened(site)
     assert stranger.is_untouched()
@@ -129,7 +129,7 @@ def test_the_wait_can_be_stopped(site):
     wait_until(lambda: "holds" in (site.status().get("status_text") or ""), "the wait for the bind")
     result = site.svcmgr("stop", "webui")
     assert result.code == 0, result
-    assert child.wait(5) == 1
+    assert child.wait(LIMIT) == 1
     assert_nothing_happened(site)
     assert stranger.is_untouched()
 
@@ -157,7 +157,7 @@ def test_a_slow_starter_that_answers_at_last(site):
     child = site.spawn("start", "webui", stderr=-1)
     wait_until(lambda: "holds" in (site.status().get("status_text") or ""), "the wait for the bind")
     go.touch()
-    assert child.wait(5) == 10
+    assert child.wait(LIMIT) == 10
     assert names(child.stderr.read(), stranger)
     assert_nothing_happened(site)
     assert stranger.is_untouched()

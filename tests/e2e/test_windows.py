@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import threading
 
 import pytest
 import windows
 from instances import start_puppet
 from support import (MISBEHAVE, WINDOWS, end_process, free_port, get, pid_is_alive, wait_until)
+from visitors import Visitors
 
 pytestmark = pytest.mark.skipif(not WINDOWS, reason="it is about Windows")
 
@@ -103,31 +103,12 @@ def test_a_supervisor_that_is_killed_takes_its_instance_along(site):
 def test_no_connection_is_refused_while_it_restarts(site):
     port = site.add_webui()
     site.start()
-    refused, served, done = [], [], threading.Event()
-
-    def visit():
-        while not done.is_set():
-            try:
-                served.append(get(port, timeout=20)[0])
-            except ConnectionRefusedError as error:
-                refused.append(error)
-            except OSError:
-                pass  # its server was killed while it answered
-
-    visitors = [threading.Thread(target=visit) for _ in range(4)]
-    for visitor in visitors:
-        visitor.start()
-    try:
+    with Visitors(port) as visitors:
         for generation in (2, 3, 4):
             result = site.svcmgr("restart", "webui")
             assert result.code == 0, result
             assert site.status()["generation"] == generation
-    finally:
-        done.set()
-        for visitor in visitors:
-            visitor.join()
-    assert not refused
-    assert len(served) > 3 and set(served) == {200}
+    visitors.assert_none_refused()
 
 
 def test_two_starts_at_once_make_one_instance(site):

@@ -37,6 +37,9 @@ NO_STOPPING = "a process cannot be stopped and continued under Wine"
 NO_ACCEPT = "that a connection was accepted cannot be seen on Windows"
 NO_EXEC = "a process of Windows cannot execute another program in its place"
 NO_TERMINAL = "Wine shows what a program prints on a terminal by way of a console of its own"
+NO_MODES = "Windows has access control lists and no modes; tests/windows has the like"
+OTHER_PIDS = "Wine's processes have other pids for the test"
+NO_HOLDER = "Wine 8 does not say who has a file open"
 NO_LINKS = "Wine follows the links of the system below without a word"
 SYSTEMD = "it is about systemd, of which there is none; test_winsvc_*.py have the like"
 OF_UNIX = "it is about the folders or programs of Unix; test_windows.py has the like"
@@ -209,6 +212,56 @@ SKIPPED = {
     "test_control_channel.py": {
         "test_signal_reaches_the_main_process": NO_SIGNAL,
     },
+    "test_doctor.py": {
+        "test_running": NO_OWNER,
+        "test_unhealthy": NO_STOPPING,
+        "test_standing_by": NO_OWNER,
+        "test_a_stranger_that_answers": NO_OWNER,
+        "test_a_socket_that_does_not_listen": NO_OWNER,
+        "test_a_stranger_that_holds_the_lock_is_named_and_not_the_pidfile_s_words": NO_HOLDER,
+        "test_a_supervisor_that_hangs": NO_STOPPING,
+        "test_an_instance_without_a_supervisor": KEEPER,
+        "test_one_that_was_taken_up_and_holds_the_address_itself_is_ours": KEEPER,
+        "test_what_a_dead_instance_left": KEEPER,
+        "test_a_state_directory_that_others_can_write_to": "Wine's icacls does nothing",
+        "test_a_pidfile_that_is_a_link": NO_LINKS,
+        "test_a_state_directory_of_somebody_else": ONE_USER,
+        "test_a_state_directory_of_root": ONE_USER,
+        "test_a_state_directory_that_cannot_be_written": ONE_USER,
+        "test_a_program_that_is_not_executable": "Windows has no such mark",
+        "test_all_services_one_after_the_other": NO_OWNER,
+    },
+    "test_guard_addresses.py": {
+        "test_the_other_half_of_localhost_is_held_and_refuses":
+            "for the programs of the system below Wine no address is exclusive",
+        "test_both_halves_of_localhost_are_held_across_restart_and_crash": KEEPER,
+        "test_a_port_that_needs_rights": ONE_USER,
+        "test_stop_and_status_and_doctor_see_both_halves_of_localhost": NO_OWNER,
+    },
+    "test_control_tcp.py": {
+        "test_the_marker_says_where_and_is_the_owner_s_alone": NO_MODES,
+        "test_it_is_so_whatever_the_umask_of_the_caller_is": NO_MODES,
+        "test_all_commands_work_and_nothing_is_left_after_the_stop": NO_SIGNAL,
+        "test_another_word_than_unix_or_tcp_is_wrong": NO_UNIX,
+        "test_a_supervisor_that_comes_back_has_another_token_and_is_found": KEEPER,
+        "test_an_upgraded_one_too": KEEPER,
+        "test_a_command_that_waits_goes_on_with_the_next_supervisor": KEEPER,
+        "test_what_a_run_in_the_other_mode_left_does_not_mislead": NO_UNIX,
+        "test_a_marker_that_is_another_s_is_not_removed": KEEPER,
+        "test_what_is_left_of_a_marker_that_was_being_written_is_not_used": NO_MODES,
+        "test_nobody_runs_where_it_says_nothing": NO_MODES,
+        "test_a_supervisor_that_hangs_does_not_answer": NO_STOPPING,
+        "test_a_standby_does_not_take_a_squatter_for_the_holder": OTHER_PIDS,
+        "test_a_takeover_does_not_take_a_squatter_for_the_holder": OTHER_PIDS,
+        "test_nobody_stays_with_a_squatter_when_the_lock_is_free": KEEPER,
+        "test_a_reused_port_of_a_dead_supervisor_is_not_even_connected_to": KEEPER,
+        "test_a_gigabyte_without_an_end_of_line_is_cut_off": NO_LOOK,
+        "test_500_strangers_at_once_push_nobody_out": NO_LOOK,
+        "test_10000_connections_one_after_the_other_leave_nothing_in_the_supervisor": NO_LOOK,
+        "test_from_inside_the_tree_it_is_accepted_and_carried_out": IN_WINDOWS,
+        "test_another_user_can_neither_read_the_token_nor_get_in_without": ONE_USER,
+        "test_root_is_let_in_to_the_supervisor_of_a_user": ONE_USER,
+    },
     "test_events.py": {
         "test_following_across_the_file_s_end": KEEPER,
         "test_the_history_is_bounded": KEEPER,
@@ -290,9 +343,17 @@ FEWER = {
     "test_a_wrong_request_gets_its_code_and_the_connection_goes_on": 9,
     "test_a_notification_is_never_answered": 3,
     "test_any_content_is_no_obstacle": 5,
+    "test_a_state_directory_that_others_can_write_to_is_refused": 4,  # Wine shows no groups
     "test_a_cap_cuts_at_exactly_its_byte": 3,
     "test_parameters_that_do_not_go_together": 4,
-    "test_who_is_in_whose_way": 7,
+    "test_who_is_in_whose_way": 9,
+    "test_a_command_waits_for_the_supervisor_that_holds_the_lock": 6,
+    "test_a_squatter_learns_nothing_and_is_no_supervisor": 4,
+    "test_anything_but_a_hello_is_refused": 5,
+    "test_anything_but_the_proof_is_refused_then": 3,
+    "test_who_does_not_prove_himself_in_five_seconds_is_sent_away": 3,
+    "test_where_a_listener_is_reached": 2,
+    "test_one_that_answers_on_an_overlapping_address": 3,
 }
 
 

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 import windows
-from support import LIMIT, MISBEHAVE, SVCMGR, WEBUI, end_process, free_port, get, wait_until
+from support import (LIMIT, MISBEHAVE, SVCMGR, WEBUI, alive, end_process, free_port, get,
+                     wait_until)
+from visitors import Visitors
 
 NUMBERS = itertools.count()
 
@@ -228,13 +230,49 @@ def test_both_at_once(site, service):
     for _ in range(int(os.environ.get("SVCMGR_TEST_BOTH", "5"))):
         by_hand = site.spawn("--system", "start", "--direct", service,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        control("start", f"svcmgr-{service}")
-        assert by_hand.wait(LIMIT) in (0, 10)  # 10: the service was on its way already
-        await_state(service, "RUNNING")
+        said = control("start", f"svcmgr-{service}")
+        code = by_hand.wait(LIMIT)
+        assert code in (0, 10)  # 10: the service was on its way already
+        try:
+            await_state(service, "RUNNING")
+        except AssertionError as failed:
+            words = site.state_of(service) / "winsvc.log"
+            raise AssertionError(f"{failed}; by hand {code}; sc said {said}; it said "
+                                 f"{words.read_text() if words.exists() else None}; "
+                                 f"{site.events(service)[-6:]}") from failed
         status = site.wait_for_state(service, "ready")
         assert status["generation"] == 1 and get(port)[0] == 200
         assert site.svcmgr("--system", "stop", service).code == 0
         assert query(service)["state"] == "STOPPED"
+
+
+def test_sc_stop_leaves_nothing_of_a_tree_that_ignores_everything(site, service):
+    pids = site.directory / "pids"
+    site.add(service, [MISBEHAVE, "pids", pids, "fork-tree", "2", "2", "double-fork", "ignore",
+                       "TERM", "sleep-forever"])
+    install(site, service)
+    assert site.svcmgr("--system", "start", service).code == 0
+    status = site.status(service)
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 7, "seven processes")
+    tree = [status["pid"], *map(int, pids.read_text().split())]
+    assert alive(tree) == tree
+    control("stop", f"svcmgr-{service}")
+    ended = await_state(service, "STOPPED")
+    assert (ended["win32"], ended["code"]) == (0, 0)
+    assert not alive([*tree, status["supervisor_pid"]])
+
+
+def test_no_connection_is_refused_while_the_service_is_restarted(site, service):
+    port = add(site, service)
+    install(site, service)
+    assert site.svcmgr("--system", "start", service).code == 0
+    with Visitors(port) as visitors:
+        for generation in (2, 3, 4):
+            result = site.svcmgr("--system", "restart", service)
+            assert result.code == 0, result
+            assert site.status(service)["generation"] == generation
+    visitors.assert_none_refused()
+    assert query(service)["state"] == "RUNNING"
 
 
 def test_a_path_with_blanks_is_quoted(site, service):

@@ -64,8 +64,10 @@ static SOCKET bind_v6(const char *host, unsigned short port)
 {
     struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = port };
     SOCKET made = socket(AF_INET6, SOCK_STREAM, 0);
+    DWORD only = 0; /* as it is elsewhere */
     BOOL on = TRUE;
 
+    (void)setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&only, sizeof only);
     (void)setsockopt(made, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on);
     return inet_pton(AF_INET6, host, &at.sin6_addr) == 1 &&
                     bind(made, (const struct sockaddr *)&at, sizeof at) == 0
