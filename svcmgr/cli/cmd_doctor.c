@@ -126,8 +126,7 @@ static void explain_lock(const struct report *report, struct finding *finding)
         end_supervisor(numbers, finding->command, sizeof finding->command);
     } else {
         list_pids(pids, 1, numbers, sizeof numbers);
-        (void)platform_type(
-                PLATFORM_TYPE_END, numbers, finding->command, sizeof finding->command);
+        (void)platform_type(PLATFORM_TYPE_END, numbers, finding->command, sizeof finding->command);
     }
 }
 

@@ -118,8 +118,8 @@ static void check_program(struct report *report, const char *directory, struct f
     } else if (!platform_is_executable(file)) {
         (void)str_format(
                 finding->text, sizeof finding->text, "the program %s is not executable", file);
-        if (!platform_type(PLATFORM_TYPE_MAKE_EXECUTABLE, file, finding->command,
-                    sizeof finding->command))
+        if (!platform_type(
+                    PLATFORM_TYPE_MAKE_EXECUTABLE, file, finding->command, sizeof finding->command))
             edit_config(report, finding);
     } else if (platform_missing_interpreter(file, interpreter, sizeof interpreter)) {
         (void)str_format(finding->text, sizeof finding->text,
@@ -177,7 +177,8 @@ static bool check_pidfile(struct finding *finding, const char *directory)
         finding->bad = true;
         (void)str_format(finding->text, sizeof finding->text,
                 "%s is in the way: it is not a regular file", path);
-        advise(finding, file.is_directory ? PLATFORM_TYPE_REMOVE_FOLDER : PLATFORM_TYPE_REMOVE, path);
+        advise(finding, file.is_directory ? PLATFORM_TYPE_REMOVE_FOLDER : PLATFORM_TYPE_REMOVE,
+                path);
         return false;
     }
     if (platform_check_writable(path, &err) == 0)

@@ -188,7 +188,8 @@ struct config {
  * appended to *faults, in the order of the text. */
 int config_parse(const char *name, const char *text, size_t length, struct config *ret_config,
         struct json_faults *faults);
-/* The same for a system; what it has nothing like is wrong there.  NULL: one that has everything. */
+/* The same for a system; what it has nothing like is wrong there.  NULL: one that has everything.
+ */
 int config_parse_for(const struct abilities *abilities, const char *name, const char *text,
         size_t length, struct config *ret_config, struct json_faults *faults);
 

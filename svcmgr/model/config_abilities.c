@@ -26,8 +26,7 @@ static void check_notification(struct config_reader *reader)
                 name);
     if (reader->config->watchdog_ms != 0)
         config_fault(reader, config_item(reader, "watchdog"), "watchdog",
-                "%s has no notification sockets (WATCHDOG=1); remove it, and use \"health\"",
-                name);
+                "%s has no notification sockets (WATCHDOG=1); remove it, and use \"health\"", name);
 }
 
 static void check_limits(struct config_reader *reader)

@@ -80,7 +80,7 @@ struct config_reader {
     const struct json_document *document;
     struct json_faults *faults;
     struct config *config;
-    const struct abilities *abilities; /* NULL: whatever there is */
+    const struct abilities *abilities;            /* NULL: whatever there is */
     const cJSON *listeners[CONFIG_LISTENERS_MAX]; /* the elements of "listen" */
     bool uses_fd[CONFIG_LISTENERS_MAX];           /* a token {fd} of this listener was found */
     bool faulty[CONFIG_FIELDS_MAX]; /* rows whose value has a fault: nothing follows from them */

@@ -436,7 +436,8 @@ void platform_keep_private(platform_handle handle);
 int platform_read_all(
         platform_handle handle, char *ret_data, size_t size, size_t *ret_length, struct err *err);
 
-/* ---- What a person types ---------------------------------------------------------------------- */
+/* ---- What a person types ----------------------------------------------------------------------
+ */
 
 /* Each is about a path, but for the pids, with blanks between them, and the port. */
 enum platform_type {

@@ -14,8 +14,7 @@ static const char *const commands[PLATFORM_TYPE_COUNT] = {
     [PLATFORM_TYPE_EDIT] = "notepad <>",
     [PLATFORM_TYPE_MAKE_FOLDER] = "mkdir <>",
     /* Nobody but who types it, and nothing from the folder above. */
-    [PLATFORM_TYPE_MAKE_PRIVATE] =
-            "icacls <> /inheritance:r /grant:r \"%USERNAME%:(OI)(CI)F\"",
+    [PLATFORM_TYPE_MAKE_PRIVATE] = "icacls <> /inheritance:r /grant:r \"%USERNAME%:(OI)(CI)F\"",
     [PLATFORM_TYPE_OWN] = "takeown /F <> /R /D Y",
     [PLATFORM_TYPE_SHOW_ROOM] = "dir <>",
     [PLATFORM_TYPE_SHOW_DISK] = "dir <>",

@@ -108,6 +108,8 @@ static bool look_up(const char *name, bool is_group, BYTE ret_sid[SECURITY_MAX_S
     DWORD domain_count = NAME_CHARS;
     SID_NAME_USE use;
 
+    if (str_equal_nocase(name, "LocalSystem")) /* the manager of services alone calls it so */
+        name = "SYSTEM";
     if (!windows_to_wide(name, wide, NAME_CHARS) ||
             !LookupAccountNameW(NULL, wide, ret_sid, &bytes, domain, &domain_count, &use))
         return false;

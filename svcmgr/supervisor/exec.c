@@ -363,8 +363,8 @@ static void kill_session(struct supervisor *sup, struct exec_session *session)
     helper_kill(sup, session->helper);
 }
 
-/* Whether nobody waits for its commands any more.  Over TCP the end of a whole connection looks like
- * the end of its sending side; a command could go on for ever, so it ends with either. */
+/* Whether nobody waits for its commands any more.  Over TCP the end of a whole connection looks
+ * like the end of its sending side; a command could go on for ever, so it ends with either. */
 static bool is_left(const struct supervisor *sup, const struct client *client)
 {
     return client->broken || client->closing || (client->ended && sup->control.over_tcp);

@@ -53,7 +53,8 @@ def test_options_may_stand_before_the_command_and_behind_the_name(site, place):
     add_job(site)
     options = [*site.words()[1:], "--json"]
     words = [*options, "status", "job"] if place == "before" else ["status", "job", *options]
-    result = subprocess.run([*site.program(SVCMGR), *words], env=site.environment, capture_output=True, text=True,
+    result = subprocess.run([*site.program(SVCMGR), *words], env=site.environment,
+                            capture_output=True, text=True,
                             timeout=30, check=False)
     assert result.returncode == 3 and json.loads(result.stdout)["name"] == "job", result
 

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-import subprocess
+import tempfile
 import time
 
 import pytest
@@ -14,9 +14,17 @@ FAST = {"delay": "1ms", "max_delay": "5ms", "burst": 2}
 
 
 def run(site, name, *options, **keywords):
-    running = site.spawn("run", name, *options, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
-                         **keywords)
+    """With what it says in files: under Wine a pipe would stay with what goes on in the background."""
+    out, err = (tempfile.TemporaryFile("w+") for _ in range(2))
+    running = site.spawn("run", name, *options, stderr=err, stdout=out, **keywords)
+    running.out, running.err = out, err
     return running
+
+
+def text(file):
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 def ended(running, limit=20):
@@ -54,7 +62,7 @@ def test_a_first_start_that_fails(site, options, expected):
     site.add("job", [MISBEHAVE, "exit", "9"])
     running = run(site, "job", *options)
     assert ended(running) == expected
-    assert "exited with code 9" in running.stderr.read()
+    assert "exited with code 9" in text(running.err)
 
 
 def test_failed_stays_and_ends_with_0_when_it_is_stopped(site):
@@ -208,7 +216,7 @@ def test_run_prints_what_happens_on_standard_error(site):
     wait_until(lambda: "hello" in site.log("job"), "its output")
     assert site.svcmgr("stop", "job").code == 0
     assert ended(running) == 0
-    lines = running.stderr.read().splitlines()
+    lines = text(running.err).splitlines()
     assert all(line.startswith("svcmgr: job: ") for line in lines), lines
     assert any("ready" in line for line in lines)
-    assert running.stdout.read() == ""  # it is no terminal: the output is in the log
+    assert text(running.out) == ""  # it is no terminal: the output is in the log

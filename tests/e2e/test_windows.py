@@ -197,9 +197,10 @@ def test_the_user_may_be_the_supervisor_s_own_and_no_other(site):
     result = site.svcmgr("--system", "start", "job")
     assert result.code == 0, result
     assert site.svcmgr("--system", "stop", "job").code == 0
-    site.add("job", [MISBEHAVE, "sleep-forever"], user="NT AUTHORITY\\LocalService")
-    result = site.svcmgr("--system", "start", "job")
-    assert result.code == 6 and "runs as the user of its supervisor" in result.err, result
+    for user in ("NT AUTHORITY\\LocalService", "LocalSystem"):
+        site.add("job", [MISBEHAVE, "sleep-forever"], user=user)
+        result = site.svcmgr("--system", "start", "job")
+        assert result.code == 6 and "runs as the user of its supervisor" in result.err, result
 
 
 def test_a_fault_of_the_program_is_told_as_one(site):

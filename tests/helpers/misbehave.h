@@ -15,16 +15,16 @@
 struct settings {
     const char *argv0; /* as we were called */
     char **argv;
-    const char *pids; /* file to which each process that we fork adds its pid; or NULL */
-    int listen_fd;    /* where visitors come in; -1: not decided */
-    int output_fd;    /* where the output words write */
-    int status;       /* of HTTP answers */
-    int slow_ms;      /* before each HTTP answer */
+    const char *pids;    /* file to which each process that we fork adds its pid; or NULL */
+    int listen_fd;       /* where visitors come in; -1: not decided */
+    int output_fd;       /* where the output words write */
+    int status;          /* of HTTP answers */
+    int slow_ms;         /* before each HTTP answer */
     const char *answers; /* file that holds both, from its first moment on; or NULL */
-    int exit_after;   /* so many HTTP answers; 0: never */
-    int exit_code;    /* then */
-    bool blocking;    /* leave the listener's O_NONBLOCK as it is */
-    bool stay;        /* there is something to hold when the words run out */
+    int exit_after;      /* so many HTTP answers; 0: never */
+    int exit_code;       /* then */
+    bool blocking;       /* leave the listener's O_NONBLOCK as it is */
+    bool stay;           /* there is something to hold when the words run out */
 };
 extern struct settings settings;
 

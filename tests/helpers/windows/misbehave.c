@@ -11,7 +11,7 @@
 #define MAX_MS_DEFAULT 120000
 #define MS_MAX         3600000
 #define TIME_IS_UP     124
-#define LOCK_OFFSET     0x100000u
+#define LOCK_OFFSET    0x100000u
 #define WAIT_MS_MAX    30000
 #define FLOOD_LINE     64 /* bytes, of which 15 are the offset */
 
@@ -471,7 +471,8 @@ static const struct word {
     { "rst", "", PLAIN, word_rst, "accepts and resets" },
     { "--status", "N", OPTION, word_status, "of HTTP answers (200)" },
     { "slow", "MS", OPTION, word_slow, "before each HTTP answer" },
-    { "answers", "FILE", OPTION, word_answers, "status and MS of each HTTP answer, if it is there" },
+    { "answers", "FILE", OPTION, word_answers,
+            "status and MS of each HTTP answer, if it is there" },
     { "exit-after", "N", OPTION, word_exit_after, "exits after so many HTTP answers" },
     { "code", "CODE", OPTION, word_code, "with this code (0)" },
     { "for", "MS", OPTION, word_for, "exits with 0 after so long, whatever it does" },

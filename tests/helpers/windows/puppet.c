@@ -61,10 +61,9 @@ static HANDLE begin(char *line, const char *output)
     HANDLE file = CreateFileA(output, FILE_APPEND_DATA,
             FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, &inherited, OPEN_ALWAYS, 0,
             NULL);
-    STARTUPINFOA info = { .cb = sizeof info,
-        .dwFlags = STARTF_USESTDHANDLES,
-        .hStdOutput = file,
-        .hStdError = file };
+    STARTUPINFOA info = {
+        .cb = sizeof info, .dwFlags = STARTF_USESTDHANDLES, .hStdOutput = file, .hStdError = file
+    };
     PROCESS_INFORMATION made;
 
     if (file == INVALID_HANDLE_VALUE ||
