@@ -225,14 +225,15 @@ static void catch_up(const struct cli *cli, struct history *history)
     while (next_file(history));
 }
 
-static int follow(const struct cli *cli, struct history *histories, size_t count, struct err *err)
+/* Until the output cannot be written any more, which is said at the end of every command. */
+static void follow(const struct cli *cli, struct history *histories, size_t count)
 {
     for (;;) {
         for (size_t i = 0; i < count; i++)
             if (histories[i].target->code == 0)
                 catch_up(cli, &histories[i]);
-        if (fflush(stdout) == EOF)
-            return err_set(err, ERR_FAILED, 0, "the output cannot be written");
+        if (fflush(stdout) == EOF || ferror(stdout) != 0)
+            return;
         wait_pause(FOLLOW_PAUSE_MS);
     }
 }
@@ -273,7 +274,7 @@ static int show(const struct cli *cli, const struct target *targets, size_t coun
     result = histories == NULL ? err_memory(&err)
                                : print_histories(cli, histories, count, wanted, &err);
     if (result == 0 && cli->follow)
-        result = follow(cli, histories, count, &err);
+        follow(cli, histories, count);
     for (size_t i = 0; histories != NULL && i < count; i++) {
         reader_close(&histories[i].reader);
         buffer_free(&histories[i].partly);

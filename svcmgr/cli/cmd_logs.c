@@ -132,14 +132,15 @@ static void print_files(
     while (!reader_is_in(reader, last) && reader_next(reader));
 }
 
-static int follow(struct printer *printer, struct reader *reader, struct err *err)
+/* Until the output cannot be written any more, which is said at the end of every command. */
+static void follow(struct printer *printer, struct reader *reader)
 {
     for (;;) {
         do
             print_rest(printer, reader);
         while (reader_next(reader));
-        if (fflush(stdout) == EOF)
-            return err_set(err, ERR_FAILED, 0, "the output cannot be written");
+        if (fflush(stdout) == EOF || ferror(stdout) != 0)
+            return;
         wait_pause(FOLLOW_PAUSE_MS);
     }
 }
@@ -180,8 +181,9 @@ int cli_logs(const struct cli *cli)
         goto out;
     json.wanted = cli->json;
     json.follows = cli->follow;
+    result = 0;
     if (cli->follow) {
-        result = follow(&printer, &reader, &err);
+        follow(&printer, &reader);
         goto out;
     }
     print_files(&printer, &reader, &last);
@@ -189,7 +191,6 @@ int cli_logs(const struct cli *cli)
         tell_line(); /* the last one, whose end has not come yet */
     if (reader.handle == PLATFORM_NO_HANDLE && !cli->quiet)
         cli_warn(target.name, "has printed nothing yet");
-    result = 0;
 out:
     if (result == -1)
         (void)report_failure(cli->names[0], NULL, &err);

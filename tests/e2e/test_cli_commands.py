@@ -251,3 +251,15 @@ def test_output_that_cannot_be_written_is_a_failure(site, words):
                                 text=True, env=site.environment, timeout=30, check=False)
     assert result.returncode == 1, result
     assert result.stderr.startswith("svcmgr: ") and "No space left" in result.stderr, result
+
+
+@pytest.mark.parametrize("command", ["logs", "events"])
+def test_who_follows_and_cannot_write_ends_and_says_so_once(site, command):
+    site.add("job", [MISBEHAVE, "lines", "3", "sleep-forever"])
+    site.start("job")
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(site.command(command, "job", "-f"), stdout=full,
+                                stderr=subprocess.PIPE, text=True, env=site.environment, timeout=30,
+                                check=False)
+    assert result.returncode == 1, result
+    assert re.fullmatch("svcmgr: .*No space left.*\n", result.stderr), result
