@@ -338,6 +338,9 @@ enum platform_stage {
     PLATFORM_STAGE_COUNT
 };
 const char *platform_stage_name(enum platform_stage stage);
+/* Whether a sentence of platform_spawn()'s, which knows the step where a child has no say, is about
+ * this one. */
+bool platform_is_about_stage(const char *sentence, enum platform_stage stage);
 /* "No such file or directory" */
 const char *platform_error_text(long os_code);
 /* Of errno as the C library has left it, which is no code of the system everywhere. */

@@ -1,4 +1,6 @@
 /* At which step of a spawn something went wrong, in words. */
+#include <string.h>
+
 #include "platform.h"
 
 #include "banned.h"
@@ -21,4 +23,11 @@ _Static_assert(
 const char *platform_stage_name(enum platform_stage stage)
 {
     return stage_names[stage];
+}
+
+bool platform_is_about_stage(const char *sentence, enum platform_stage stage)
+{
+    const char *name = platform_stage_name(stage);
+
+    return strncmp(sentence, name, strlen(name)) == 0;
 }

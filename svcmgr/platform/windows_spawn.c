@@ -235,9 +235,8 @@ static int check(const struct platform_spawn *spawn, struct err *err)
 
 static int fail_stage(enum platform_stage stage, const char *what, DWORD code, struct err *err)
 {
-    /* Whoever looks at the code wants to know what the program's file is. */
-    return err_set(err, windows_kind(code), stage == PLATFORM_STAGE_EXECUTE ? (long)code : 0,
-            "%s %s: %s", platform_stage_name(stage), what, platform_error_text((long)code));
+    return err_set(err, windows_kind(code), (long)code, "%s %s: %s", platform_stage_name(stage),
+            what, platform_error_text((long)code));
 }
 
 static int check_directory(const char *directory, const WCHAR *path, struct err *err)

@@ -341,7 +341,7 @@ static void read_command(const struct windows_process *process, char *ret_text, 
         list[count++] = words + at;
     list[count] = NULL;
     if (count > 0) {
-        platform_command_line(ret_text, size, list);
+        str_command_line(ret_text, size, list);
     } else {
         (void)windows_from_wide(process->image, name, sizeof name);
         (void)str_format(ret_text, size, "[%s]", name);

@@ -184,6 +184,15 @@ static struct exec_session *add_session(const struct call *call, const struct ex
     return session;
 }
 
+static int exit_of_failure(const struct err *err)
+{
+    if (!platform_is_about_stage(err->text, PLATFORM_STAGE_EXECUTE))
+        return EXEC_EXIT_FAILED;
+    return platform_means_missing(err->os_code)           ? EXEC_EXIT_NOT_FOUND
+            : platform_means_not_executable(err->os_code) ? EXEC_EXIT_NOT_EXECUTED
+                                                          : EXEC_EXIT_FAILED;
+}
+
 void exec_call(const struct call *call)
 {
     struct supervisor *sup = call->sup;
@@ -206,9 +215,7 @@ void exec_call(const struct call *call)
         return;
     }
     if (spawn_command(sup, session, &params, &err) == -1) {
-        err.kind = (enum err_kind)(platform_means_missing(err.os_code) ? EXEC_EXIT_NOT_FOUND
-                        : platform_means_not_executable(err.os_code)   ? EXEC_EXIT_NOT_EXECUTED
-                                                                       : EXEC_EXIT_FAILED);
+        err.kind = (enum err_kind)exit_of_failure(&err);
         err_prefix(&err, "failed to spawn command");
         answer_failure(call->client, &call->request->id, PROTOCOL_INTERNAL, &err, sup);
         exec_remove(sup, session);
