@@ -385,10 +385,10 @@ static void what_cannot_be_started_says_why(void **state)
     expect_refusal("no program", &spec, "cannot execute C:/windows/win.ini: ", false);
     spec = started_spec(words);
     spec.directory = "C:/none";
-    expect_refusal("no directory", &spec, "cannot enter its working directory C:/none: ", false);
+    expect_refusal("no directory", &spec, "cannot enter its working directory C:/none: ", true);
     spec.directory = "C:/windows/win.ini";
     expect_refusal("a file as directory", &spec,
-            "cannot enter its working directory C:/windows/win.ini: ", false);
+            "cannot enter its working directory C:/windows/win.ini: ", true);
     spec = started_spec(words);
     spec.switch_user = true;
     expect_refusal("another user", &spec, "cannot become its user: ", false);

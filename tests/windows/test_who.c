@@ -80,7 +80,7 @@ static void it_is_said_who_a_process_is(void **state)
     assert_in_range(platform_wall_us() - info.started_wall_us, 0, 1000 * (int64_t)LIMIT_MS);
     assert_false(info.zombie);
     assert_non_null(strstr(info.command, "child.exe"));
-    assert_non_null(strstr(info.command, " hang \"two words\" --state \"C:\\x y\\\\\""));
+    assert_non_null(strstr(info.command, " hang 'two words' --state 'C:\\x y\\'"));
     assert_int_equal(platform_user_self(&user, &err), 0);
     assert_string_equal(info.user, user.name);
     assert_int_equal(info.uid, (int64_t)platform_uid());
