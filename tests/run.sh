@@ -111,7 +111,7 @@ run_step() {
 }
 
 # Steps that wait most of the time, one after the other beside the rest, which computes.
-waiting=" windows systemd release portable asan "
+waiting=" systemd release portable asan "
 
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=("${all_steps[@]}")
