@@ -6,6 +6,7 @@
 
 #include "banned.h"
 
+#define LISTS_MAX   5 /* before a file that is not in them counts as removed */
 #define PIECE_BYTES 65536
 /* How much of what stands before a place tells it from others: a stamp and some of the text. */
 #define CHECK_BYTES 256
@@ -66,12 +67,22 @@ bool reader_is_aside(const struct reader *reader)
             platform_stat(path, &now) && !reader_is_in(reader, &now);
 }
 
-/* The place in the list behind the open file; 0 if that is not in it any more. */
-static size_t place_behind(const struct reader *reader, const struct chain_list *list)
+/* The place in the list behind the open file; 0: it is not in it. */
+static size_t place_of_open(const struct reader *reader, const struct chain_list *list)
 {
     for (size_t i = list->count; i > 0; i--)
         if (is_named(reader, reader->handle, list->names[i - 1]))
             return i;
+    return 0;
+}
+
+/* The same where it is not in it any more. */
+static size_t place_behind(const struct reader *reader, const struct chain_list *list)
+{
+    size_t place = place_of_open(reader, list);
+
+    if (place > 0)
+        return place;
     if (!chain_is_ordered(&reader->chain))
         return 0;
     for (size_t i = list->count; i > 0; i--)
@@ -127,8 +138,18 @@ static bool enter_next(struct reader *reader)
     struct chain_list list = { .count = 0 };
     struct err err;
     bool entered = false;
+    int result = chain_list(&reader->chain, &list, &err);
 
-    if (chain_list(&reader->chain, &list, &err) == -1)
+    /* A directory that is read while files in it are renamed may show one of them nowhere:
+     * readdir(3), and more often with Wine below.  What it has then is no reason to begin with it
+     * anew. */
+    for (int i = 1; i < LISTS_MAX && result == 0 && reader->handle != PLATFORM_NO_HANDLE &&
+            place_of_open(reader, &list) == 0;
+            i++) {
+        chain_list_free(&list);
+        result = chain_list(&reader->chain, &list, &err);
+    }
+    if (result == -1)
         platform_close(current);
     else
         entered = enter_from(reader, current, &list, place_behind(reader, &list));
