@@ -100,13 +100,18 @@ def end_process(pid):
         os.kill(pid, signal.SIGKILL)
 
 
+# Of the flags in /proc/<pid>/stat (proc(5)): a process that ends closes its files, its locks with
+# them, some time before it is a zombie.
+PF_EXITING = 0x4
+
+
 def pid_is_alive(pid):
-    """Whether a process of svcmgr's exists and is no zombie."""
+    """Whether a process of svcmgr's exists and has not ended."""
     return bool(alive([pid]))
 
 
 def alive(pids):
-    """Those of svcmgr's processes that exist and are no zombies."""
+    """Those of svcmgr's processes that exist and have not ended."""
     if WINDOWS:
         found = ask_windows("alive", *pids)[1].split()
         return [pid for pid in pids if str(pid) in found]
@@ -124,7 +129,8 @@ def is_alive(pid):
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-    return stat.rsplit(")", 1)[1].split()[0] not in "ZX"
+    fields = stat.rsplit(")", 1)[1].split()
+    return fields[0] not in "ZX" and not int(fields[6]) & PF_EXITING
 
 
 def processes_with(needle):

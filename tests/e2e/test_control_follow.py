@@ -228,8 +228,10 @@ def test_an_unfinished_line_is_read_now_and_followed_when_it_ends(site):
 def test_a_line_that_goes_on_in_the_next_file(site):
     puppet, _ = start_puppet(site, logs=SMALL)
     with Follow(site) as follow:
-        for _ in range(40):
+        for done in range(40):
             puppet.do("say('x' * 999 + '.')")
+            # What the supervisor reads in one piece goes into one file.
+            wait_for_text(site, ("x" * 999 + ".") * (done + 1))
         puppet.do("say('\\nnext\\n')")
         follow.until("next")
     assert len(log_files(site)) > 4

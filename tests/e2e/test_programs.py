@@ -90,7 +90,7 @@ def put_to_the_test(site, port, ask=http, held=True):
 def stop(site, port):
     status = site.status("web")
     assert site.svcmgr("stop", "web").code == 0
-    assert not any(pid_is_alive(status[key]) for key in ("pid", "supervisor_pid", "keeper_pid"))
+    assert [key for key in ("pid", "supervisor_pid", "keeper_pid") if pid_is_alive(status[key])] == []
     assert not processes_with(str(site.directory))
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
