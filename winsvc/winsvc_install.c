@@ -2,11 +2,11 @@
 
 #include <string.h>
 
+#include "command_line.h"
 #include "platform_launch.h"
 #include "str.h"
 #include "winsvc_record.h"
 #include "winsvc_render.h"
-#include "winsvc_words.h"
 
 #include "banned.h"
 
@@ -130,7 +130,7 @@ static int check_line(
     char program[SCM_PATH_BYTES];
 
     if (found->command_line[0] == '"' && strcmp(found->command_line, wanted->command_line) == 0 &&
-            winsvc_words_next(&line, true, program, sizeof program) &&
+            command_line_next(&line, true, program, sizeof program) &&
             strcmp(program, wanted->event_file) == 0)
         return 0;
     return err_set(err, ERR_FAILED, 0,

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "command_line.h"
 #include "str.h"
 #include "winsvc_record.h"
-#include "winsvc_words.h"
 
 #include "banned.h"
 
@@ -68,7 +68,7 @@ int winsvc_render_command(
         words[count++] = "standby";
     }
     words[count] = NULL;
-    winsvc_words_join(words, ret_line);
+    command_line_join(words, ret_line);
     if (ret_line->failed)
         return err_memory(err);
     return check_line(input, buffer_text(ret_line), err);

@@ -2,153 +2,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command_line.h"
 #include "windows_parts.h"
 
 #include "banned.h"
 
+#define UTF8_PER_UNIT 3 /* bytes that a unit of UTF-16 takes at most */
+
 /* ---- Command lines --------------------------------------------------------------------------- */
-
-/* How the other side takes a line apart: CommandLineToArgvW(), and "Parsing C command-line
- * arguments" in the C library's manual.  A quote is written as \", and backslashes are doubled in
- * front of a quote only.  The first word is taken as it is between its quotes. */
-struct line {
-    WCHAR *at;
-};
-
-static void add(struct line *line, WCHAR c, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        *line->at++ = c;
-}
-
-static bool needs_quotes(const WCHAR *word)
-{
-    return word[0] == L'\0' || wcspbrk(word, L" \t\n\v\"") != NULL;
-}
-
-static void add_word(struct line *line, const WCHAR *word, bool is_first)
-{
-    bool quoted = needs_quotes(word);
-    size_t backslashes = 0;
-
-    if (quoted)
-        add(line, L'"', 1);
-    for (; *word != L'\0'; word++) {
-        if (*word == L'"' && is_first)
-            continue; /* cannot be written there, and no path has one */
-        if (*word == L'"')
-            add(line, L'\\', backslashes + 1);
-        backslashes = *word == L'\\' ? backslashes + 1 : 0;
-        add(line, *word, 1);
-    }
-    if (quoted && !is_first)
-        add(line, L'\\', backslashes);
-    if (quoted)
-        add(line, L'"', 1);
-}
-
-static size_t wide_count(const char *text)
-{
-    int count = MultiByteToWideChar(CP_UTF8, 0, text, -1, NULL, 0);
-
-    return count > 0 ? (size_t)count : 1;
-}
 
 WCHAR *windows_join_words(const char *const *words)
 {
-    size_t longest = 1;
-    size_t total = 1;
-    struct line line;
-    WCHAR *joined;
-    WCHAR *word;
+    struct buffer line = { 0 };
+    WCHAR *joined = NULL;
 
-    for (size_t i = 0; words[i] != NULL; i++) {
-        size_t count = wide_count(words[i]);
-
-        longest = count > longest ? count : longest;
-        total += 2 * count + 3; /* each of its characters with a backslash, quotes, a blank */
-    }
-    joined = malloc((total + longest) * sizeof *joined);
-    if (joined == NULL)
-        return NULL;
-    word = joined + total;
-    line.at = joined;
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (i > 0)
-            add(&line, L' ', 1);
-        (void)windows_to_wide(words[i], word, longest);
-        add_word(&line, word, i == 0);
-    }
-    *line.at = L'\0';
+    command_line_join(words, &line);
+    if (!line.failed)
+        joined = malloc((line.length + 1) * sizeof *joined); /* never more than there are bytes */
+    if (joined != NULL)
+        (void)windows_to_wide(buffer_text(&line), joined, line.length + 1);
+    buffer_free(&line);
     return joined;
 }
 
-static bool is_blank(WCHAR c)
+static long split(const char *line, char *ret_text, size_t size)
 {
-    return c == L' ' || c == L'\t';
-}
+    size_t used = 0;
+    bool is_program = true;
 
-/* Takes the next word into 'word', which is as large as the line. */
-static const WCHAR *take_first(const WCHAR *line, WCHAR *word)
-{
-    bool quoted = false;
-
-    for (; *line != L'\0' && (quoted || !is_blank(*line)); line++)
-        if (*line == L'"')
-            quoted = !quoted;
-        else
-            *word++ = *line;
-    *word = L'\0';
-    return line;
-}
-
-static const WCHAR *take_word(const WCHAR *line, WCHAR *word)
-{
-    bool quoted = false;
-
-    while (*line != L'\0' && (quoted || !is_blank(*line))) {
-        size_t backslashes = wcsspn(line, L"\\");
-        bool before_quote = line[backslashes] == L'"';
-
-        line += backslashes;
-        for (size_t i = 0; i < (before_quote ? backslashes / 2 : backslashes); i++)
-            *word++ = L'\\';
-        if (before_quote && backslashes % 2 == 1) {
-            *word++ = *line++;
-        } else if (before_quote && quoted && line[1] == L'"') {
-            *word++ = L'"'; /* "" between quotes is one */
-            line += 2;
-        } else if (before_quote) {
-            quoted = !quoted;
-            line++;
-        } else if (*line != L'\0' && (quoted || !is_blank(*line))) {
-            *word++ = *line++;
-        }
+    while (used < size && command_line_next(&line, is_program, ret_text + used, size - used)) {
+        used += strlen(ret_text + used) + 1;
+        is_program = false;
     }
-    *word = L'\0';
-    return line;
+    return line[strspn(line, " \t")] == '\0' ? (long)used : -1;
 }
 
 long windows_split_words(const WCHAR *line, char *ret_text, size_t size)
 {
-    WCHAR *word = malloc((wcslen(line) + 1) * sizeof *word);
-    size_t used = 0;
-    long result = -1;
+    size_t room = wcslen(line) * UTF8_PER_UNIT + 1;
+    char *text = malloc(room);
+    long length = -1;
 
-    if (word == NULL)
-        return -1;
-    for (bool is_first = true; *line != L'\0'; is_first = false) {
-        line = is_first ? take_first(line, word) : take_word(line, word);
-        while (is_blank(*line))
-            line++;
-        if (!windows_from_wide(word, ret_text + used, size - used))
-            goto out;
-        used += strlen(ret_text + used) + 1;
-    }
-    result = (long)used;
-out:
-    free(word);
-    return result;
+    if (text != NULL && windows_from_wide(line, text, room))
+        length = split(text, ret_text, size);
+    free(text);
+    return length;
 }
 
 /* ---- Environments ---------------------------------------------------------------------------- */

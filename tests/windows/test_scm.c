@@ -5,10 +5,10 @@
 #include <shellapi.h>
 #include <stdio.h>
 
+#include "command_line.h"
 #include "str.h"
 #include "windows_scm.h"
 #include "winsvc_record.h"
-#include "winsvc_words.h"
 
 #include "banned.h"
 
@@ -58,7 +58,7 @@ static struct scm_service record_of(const char *const *steps)
     (void)str_copy(service.event_file, sizeof service.event_file, program);
     for (size_t i = 0; steps[i] != NULL; i++)
         words[2 + i] = steps[i];
-    winsvc_words_join(words, &line);
+    command_line_join(words, &line);
     assert_true(str_copy(service.command_line, sizeof service.command_line, buffer_text(&line)));
     buffer_free(&line);
     return service;
@@ -429,7 +429,7 @@ static void the_system_reads_the_words_as_we_do(void **state)
         assert_true(windows_to_wide(lines[i], wide, LINE_BYTES));
         words = CommandLineToArgvW(wide, &count);
         assert_non_null(words);
-        while (winsvc_words_next(&at, found == 0, word, sizeof word)) {
+        while (command_line_next(&at, found == 0, word, sizeof word)) {
             CHECK(lines[i], found < count);
             assert_true(windows_from_wide(words[found], theirs, sizeof theirs));
             CHECK_TEXT(lines[i], word, theirs);

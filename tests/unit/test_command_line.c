@@ -1,7 +1,7 @@
 /* Command lines of Windows: what is written is read back as it was. */
 #include "unit.h"
 
-#include "winsvc_words.h"
+#include "command_line.h"
 
 #include "banned.h"
 
@@ -13,7 +13,7 @@ static void check_back(const char *line, const char *const *words)
     char word[256];
     size_t i = 0;
 
-    while (winsvc_words_next(&at, i == 0, word, sizeof word)) {
+    while (command_line_next(&at, i == 0, word, sizeof word)) {
         CHECK(line, words[i] != NULL);
         CHECK_TEXT(line, word, words[i]);
         i++;
@@ -39,13 +39,14 @@ static void words_are_written_as_windows_reads_them(void **state)
         { { "a", "x\\\\y z" }, "\"a\" \"x\\\\y z\"" },
         { { "a", "\xc3\xa9'$%" }, "\"a\" \xc3\xa9'$%" },
         { { "C:\\", "b" }, "\"C:\\\" b" },
+        { { "a", "\"\"" }, "\"a\" \"\\\"\\\"\"" },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct buffer line = { 0 };
 
-        winsvc_words_join(rows[i].words, &line);
+        command_line_join(rows[i].words, &line);
         CHECK_TEXT(rows[i].line, buffer_text(&line), rows[i].line);
         check_back(buffer_text(&line), rows[i].words);
         buffer_free(&line);
@@ -65,6 +66,10 @@ static void lines_of_others_are_read_as_windows_reads_them(void **state)
         { "a \"b c", { "a", "b c" } },
         { "a b\\", { "a", "b\\" } },
         { "a \\ b", { "a", "\\", "b" } },
+        { "a \"b\"\"c d\"e", { "a", "b\"c de" } },
+        { "a \"\" b", { "a", "", "b" } },
+        { "a b\"\"c", { "a", "bc" } },
+        { "a \"b\\\\\"\"c\"", { "a", "b\\\"c" } },
     };
 
     (void)state;
@@ -78,15 +83,27 @@ static void what_does_not_fit_is_not_cut(void **state)
     char word[8];
 
     (void)state;
-    assert_false(winsvc_words_next(&line, true, word, sizeof word));
+    assert_false(command_line_next(&line, true, word, sizeof word));
     line = " 12345678";
-    assert_false(winsvc_words_next(&line, false, word, sizeof word));
+    assert_false(command_line_next(&line, false, word, sizeof word));
+    assert_string_equal(line, " 12345678");
     line = " \\\\\\\\\\\\\\\\";
-    assert_false(winsvc_words_next(&line, false, word, sizeof word));
+    assert_false(command_line_next(&line, false, word, sizeof word));
     line = " 1234567";
-    assert_true(winsvc_words_next(&line, false, word, sizeof word));
+    assert_true(command_line_next(&line, false, word, sizeof word));
     assert_string_equal(word, "1234567");
-    assert_false(winsvc_words_next(&line, false, word, sizeof word));
+    assert_false(command_line_next(&line, false, word, sizeof word));
+}
+
+static void a_program_s_path_has_no_quotes(void **state)
+{
+    const char *const words[] = { "C:\\\"x\"", NULL };
+    struct buffer line = { 0 };
+
+    (void)state;
+    command_line_join(words, &line);
+    assert_string_equal(buffer_text(&line), "\"C:\\x\"");
+    buffer_free(&line);
 }
 
 int main(void)
@@ -95,6 +112,7 @@ int main(void)
         cmocka_unit_test(words_are_written_as_windows_reads_them),
         cmocka_unit_test(lines_of_others_are_read_as_windows_reads_them),
         cmocka_unit_test(what_does_not_fit_is_not_cut),
+        cmocka_unit_test(a_program_s_path_has_no_quotes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

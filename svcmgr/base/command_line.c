@@ -1,4 +1,4 @@
-#include "winsvc_words.h"
+#include "command_line.h"
 
 #include <string.h>
 
@@ -9,46 +9,55 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Backslashes count double where a quote follows: CommandLineToArgvW. */
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static void put_program(const char *word, struct buffer *out)
+{
+    buffer_puts(out, "\"");
+    for (; *word != '\0'; word++)
+        if (*word != '"')
+            buffer_append(out, word, 1);
+    buffer_puts(out, "\"");
+}
+
 static void put_backslashes(size_t count, struct buffer *out)
 {
     for (size_t i = 0; i < count; i++)
-        buffer_append(out, "\\", 1);
+        buffer_puts(out, "\\");
 }
 
 static void put_word(const char *word, struct buffer *out)
 {
-    size_t backslashes = 0;
+    bool quoted = *word == '\0' || strpbrk(word, " \t\n\v\"") != NULL;
+    size_t backslashes = 0; /* just written */
 
-    if (*word != '\0' && strpbrk(word, " \t\n\v\"") == NULL) {
-        buffer_puts(out, word);
-        return;
-    }
-    buffer_puts(out, "\"");
+    if (quoted)
+        buffer_puts(out, "\"");
     for (; *word != '\0'; word++) {
-        if (*word == '\\') {
-            backslashes++;
-            continue;
-        }
-        put_backslashes(*word == '"' ? 2 * backslashes + 1 : backslashes, out);
-        backslashes = 0;
+        if (*word == '"')
+            put_backslashes(backslashes + 1, out);
+        backslashes = *word == '\\' ? backslashes + 1 : 0;
         buffer_append(out, word, 1);
     }
-    put_backslashes(2 * backslashes, out);
-    buffer_puts(out, "\"");
+    if (quoted) {
+        put_backslashes(backslashes, out);
+        buffer_puts(out, "\"");
+    }
 }
 
-void winsvc_words_join(const char *const *words, struct buffer *out)
+void command_line_join(const char *const *words, struct buffer *out)
 {
     for (size_t i = 0; words[i] != NULL; i++) {
         if (i == 0) {
-            buffer_printf(out, "\"%s\"", words[i]);
+            put_program(words[i], out);
             continue;
         }
         buffer_puts(out, " ");
         put_word(words[i], out);
     }
 }
+
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 struct word {
     char *text;
@@ -78,7 +87,7 @@ static bool next_program(const char **line, struct word *word)
     return true;
 }
 
-bool winsvc_words_next(const char **line, bool is_program, char *ret_word, size_t size)
+bool command_line_next(const char **line, bool is_program, char *ret_word, size_t size)
 {
     struct word word = { .text = ret_word, .size = size };
     bool quoted = false;
@@ -98,11 +107,14 @@ bool winsvc_words_next(const char **line, bool is_program, char *ret_word, size_
         if (!add(&word, '\\', before_quote ? backslashes / 2 : backslashes))
             return false;
         at += backslashes;
-        if (before_quote && backslashes % 2 == 0)
+        if (before_quote && backslashes % 2 == 0 && !(quoted && at[1] == '"')) {
             quoted = !quoted;
-        else if ((before_quote || backslashes == 0) && !add(&word, *at, 1))
-            return false;
-        at += before_quote || backslashes == 0 ? 1 : 0;
+            at++;
+        } else if (before_quote || backslashes == 0) {
+            if (!add(&word, *at, 1))
+                return false;
+            at += before_quote && backslashes % 2 == 0 ? 2 : 1;
+        }
     }
     *line = at;
     return true;
