@@ -204,6 +204,20 @@ PSECURITY_DESCRIPTOR windows_make_private(const WCHAR *path, bool is_directory, 
 bool windows_is_ours(HANDLE handle);
 bool windows_others_can_write(HANDLE handle);
 
+/* ---- Lists of rights (windows_acl.c) ---------------------------------------------------------- */
+
+/* Whether a file of this owner's is as good as ours: what an elevated process makes may belong to
+ * the group of administrators, or to SYSTEM; to a service with an account of its own they give what
+ * it may change. */
+bool windows_is_our_owner(PSID owner);
+/* Whether anybody but the owner, us, SYSTEM, administrators and services can change what the list
+ * stands over, or the list itself. */
+bool windows_lets_others_change(PACL list, PSID owner);
+/* The services to which a directory with this list was granted, as entries (SDDL) for what is made
+ * in it: they work in there, whoever makes it.  'inherit' are the flags of these. */
+#define WINDOWS_SDDL_CHARS 1024
+void windows_service_entries(const ACL *list, const char *inherit, char *ret_text, size_t size);
+
 /* ---- Terminals (windows_terminal.c) ---------------------------------------------------------- */
 
 /* The pseudo-console that the child's side of a platform_terminal_pair() stands for; once. */

@@ -9,15 +9,9 @@
 
 #include "banned.h"
 
-#define SDDL_CHARS  1024
 #define KNOWN_MAX   32
 #define NAME_CHARS  PLATFORM_USER_BYTES
 #define TOKEN_BYTES 512 /* a TOKEN_USER with its SID */
-
-/* Rights with which a file or directory, or who may do what with it, can be changed. */
-#define CHANGING                                                                                   \
-    (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES |                  \
-            FILE_DELETE_CHILD | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
 
 /* ---- Users as numbers ------------------------------------------------------------------------ */
 
@@ -103,22 +97,6 @@ uint32_t platform_uid(void)
     return windows_uid_of(windows_own_sid());
 }
 
-static bool is_administrators(PSID sid)
-{
-    return IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
-            IsWellKnownSid(sid, WinLocalSystemSid);
-}
-
-/* "NT SERVICE\\NAME": one service's own, to which only its owner and administrators give a file. */
-static bool is_service(PSID sid)
-{
-    static const SID_IDENTIFIER_AUTHORITY authority = { SECURITY_NT_AUTHORITY };
-
-    return memcmp(GetSidIdentifierAuthority(sid), &authority, sizeof authority) == 0 &&
-            *GetSidSubAuthorityCount(sid) == SECURITY_SERVICE_ID_RID_COUNT &&
-            *GetSidSubAuthority(sid, 0) == SECURITY_SERVICE_ID_BASE_RID;
-}
-
 /* SYSTEM and whoever runs elevated: the group of administrators counts in their token. */
 bool platform_is_privileged(void)
 {
@@ -135,31 +113,7 @@ bool platform_is_privileged(void)
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
-/* The services to which the directory above was granted, as entries of a list (SDDL): they work in
- * it, whoever makes what is in there. */
-static void add_services(const ACL *list, const char *inherit, char *ret_text, size_t size)
-{
-    size_t length = 0;
-
-    for (DWORD i = 0; list != NULL && i < list->AceCount; i++) {
-        ACCESS_ALLOWED_ACE *entry;
-        char name[SDDL_CHARS / 4];
-        LPWSTR sid;
-
-        if (!GetAce((ACL *)list, i, (LPVOID *)&entry) ||
-                entry->Header.AceType != ACCESS_ALLOWED_ACE_TYPE ||
-                (entry->Header.AceFlags & OBJECT_INHERIT_ACE) == 0 ||
-                !is_service(&entry->SidStart) || !ConvertSidToStringSidW(&entry->SidStart, &sid))
-            continue;
-        if (windows_from_wide(sid, name, sizeof name) &&
-                str_format(ret_text + length, size - length, "(A;%s;0x%lx;;;%s)", inherit,
-                        entry->Mask, name))
-            length += strlen(ret_text + length);
-        (void)LocalFree(sid);
-    }
-    ret_text[length] = '\0';
-}
-
+/* The entries of the services that the directory above 'path' was granted to. */
 static void find_services(const WCHAR *path, const char *inherit, char *ret_text, size_t size)
 {
     WCHAR above[WINDOWS_PATH_COUNT];
@@ -175,7 +129,7 @@ static void find_services(const WCHAR *path, const char *inherit, char *ret_text
     if (GetNamedSecurityInfoW(above, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list,
                 NULL, &descriptor) != ERROR_SUCCESS)
         return;
-    add_services(list, inherit, ret_text, size);
+    windows_service_entries(list, inherit, ret_text, size);
     (void)LocalFree(descriptor);
 }
 
@@ -183,10 +137,10 @@ PSECURITY_DESCRIPTOR windows_make_private(const WCHAR *path, bool is_directory, 
 {
     const char *inherit = is_directory ? "OICI" : "";
     PSECURITY_DESCRIPTOR descriptor = NULL;
-    char text[SDDL_CHARS];
-    WCHAR wide[SDDL_CHARS];
-    char own[SDDL_CHARS / 2];
-    char services[SDDL_CHARS / 2];
+    char text[WINDOWS_SDDL_CHARS];
+    WCHAR wide[WINDOWS_SDDL_CHARS];
+    char own[WINDOWS_SDDL_CHARS / 2];
+    char services[WINDOWS_SDDL_CHARS / 2];
     char read[32] = "";
     LPWSTR sid;
     bool good;
@@ -204,18 +158,11 @@ PSECURITY_DESCRIPTOR windows_make_private(const WCHAR *path, bool is_directory, 
             str_format(text, sizeof text, "D:P(A;%s;FA;;;SY)(A;%s;FA;;;BA)(A;%s;FA;;;%s)%s%s",
                     inherit, inherit, inherit, platform_is_privileged() ? "BA" : own, read,
                     services) &&
-            windows_to_wide(text, wide, SDDL_CHARS) &&
+            windows_to_wide(text, wide, WINDOWS_SDDL_CHARS) &&
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                     wide, SDDL_REVISION_1, &descriptor, NULL))
         return descriptor;
     return NULL;
-}
-
-/* What an elevated process makes may belong to the group of administrators, or to SYSTEM; to a
- * service with an account of its own they give what it may change. */
-static bool is_ours(PSID owner)
-{
-    return EqualSid(owner, windows_own_sid()) || is_administrators(owner);
 }
 
 bool windows_is_ours(HANDLE handle)
@@ -227,31 +174,9 @@ bool windows_is_ours(HANDLE handle)
     if (GetSecurityInfo(handle, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL,
                 NULL, &descriptor) != ERROR_SUCCESS)
         return false;
-    ours = owner != NULL && is_ours(owner);
+    ours = owner != NULL && windows_is_our_owner(owner);
     (void)LocalFree(descriptor);
     return ours;
-}
-
-static bool lets_others_change(PACL list, PSID owner)
-{
-    for (DWORD i = 0; list != NULL && i < list->AceCount; i++) {
-        ACCESS_ALLOWED_ACE *entry;
-        PSID sid;
-
-        if (!GetAce(list, i, (LPVOID *)&entry))
-            return true;
-        if ((entry->Header.AceFlags & INHERIT_ONLY_ACE) != 0 ||
-                entry->Header.AceType == ACCESS_DENIED_ACE_TYPE || (entry->Mask & CHANGING) == 0)
-            continue;
-        if (entry->Header.AceType != ACCESS_ALLOWED_ACE_TYPE)
-            return true; /* of a kind that files do not usually have: not understood here */
-        sid = &entry->SidStart;
-        if (!EqualSid(sid, owner) && !EqualSid(sid, windows_own_sid()) && !is_administrators(sid) &&
-                !is_service(sid) && !IsWellKnownSid(sid, WinCreatorOwnerSid) &&
-                !IsWellKnownSid(sid, WinCreatorOwnerRightsSid))
-            return true;
-    }
-    return list == NULL; /* no list: everybody may do everything */
 }
 
 bool windows_others_can_write(HANDLE handle)
@@ -265,7 +190,7 @@ bool windows_others_can_write(HANDLE handle)
                 OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, NULL, &list, NULL,
                 &descriptor) != ERROR_SUCCESS)
         return true;
-    others = owner == NULL || lets_others_change(list, owner);
+    others = owner == NULL || windows_lets_others_change(list, owner);
     (void)LocalFree(descriptor);
     return others;
 }

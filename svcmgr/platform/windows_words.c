@@ -18,7 +18,7 @@ WCHAR *windows_join_words(const char *const *words)
 
     command_line_join(words, &line);
     if (!line.failed)
-        joined = malloc((line.length + 1) * sizeof *joined); /* never more than there are bytes */
+        joined = malloc((line.length + 1) * sizeof *joined); /* a byte is at most a unit */
     if (joined != NULL)
         (void)windows_to_wide(buffer_text(&line), joined, line.length + 1);
     buffer_free(&line);
@@ -116,7 +116,7 @@ WCHAR *windows_make_block(char *const *environment, const char *const skipped[],
     WCHAR *block;
 
     for (; environment[number] != NULL; number++)
-        total += wide_count(environment[number]);
+        total += strlen(environment[number]) + 1;
     list = malloc((number + 1) * sizeof *list);
     texts = malloc((total + 1) * sizeof *texts);
     block = malloc((total + 2) * sizeof *block);
@@ -127,7 +127,7 @@ WCHAR *windows_make_block(char *const *environment, const char *const skipped[],
         for (size_t i = 0; i < number; i++) {
             if (is_skipped(environment[i], skipped, count))
                 continue;
-            (void)windows_to_wide(environment[i], at, wide_count(environment[i]));
+            (void)windows_to_wide(environment[i], at, strlen(environment[i]) + 1);
             list[used++] =
                     (struct variable) { .text = at, .name_length = name_length(at), .place = i };
             at += wcslen(at) + 1;
