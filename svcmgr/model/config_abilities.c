@@ -49,6 +49,7 @@ void config_check_abilities(struct config_reader *reader)
 {
     const struct abilities *abilities = reader->abilities;
     const cJSON *group = config_item(reader, "group");
+    const cJSON *mask = config_item(reader, "umask");
     const cJSON *asked = config_item(reader, "stop.signal");
 
     check_notification(reader);
@@ -56,6 +57,10 @@ void config_check_abilities(struct config_reader *reader)
     if (group != NULL && !abilities->groups)
         config_fault(reader, group, "group",
                 "on %s a program has the groups of its user; remove it", abilities->name);
+    if (mask != NULL && !abilities->umasks)
+        config_fault(reader, mask, "umask",
+                "on %s it is a directory that says who may read a new file in it; remove it",
+                abilities->name);
     if (asked != NULL && !config_is_faulty(reader, "stop.signal") &&
             !is_among(abilities->signals, reader->config->stop_signal))
         config_fault(reader, asked, "stop.signal", "%s has nothing like it; there are %s",

@@ -160,6 +160,7 @@ IMPOSSIBLE = [
     ({"ready": "notify"}, "ready: Windows has no notification sockets"),
     ({"watchdog": "5s"}, "watchdog: Windows has no notification sockets"),
     ({"group": "Users"}, "group: on Windows a program has the groups of its user"),
+    ({"umask": "077"}, "umask: on Windows it is a directory that says who may read"),
     ({"limits": {"nofile": 100}}, "limits.nofile: Windows has no such limit, but memory, nproc and"),
     ({"stop": {"signal": "HUP"}}, "stop.signal: Windows has nothing like it; there are TERM"),
 ]

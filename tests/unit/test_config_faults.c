@@ -600,13 +600,17 @@ static void what_a_system_has_not(void **state)
         .signals = signals,
         .signals_text = "TERM and KILL",
     };
-    static const struct abilities rich = {
-        .name = "Sys", .notifies = true, .groups = true, .limits = limits, .signals = signals
-    };
+    static const struct abilities rich = { .name = "Sys",
+        .notifies = true,
+        .groups = true,
+        .umasks = true,
+        .limits = limits,
+        .signals = signals };
     static const struct row rows[] = {
         { "\"ready\":\"notify\"", { "1:26 ready: Sys has no notification sockets" } },
         { "\"watchdog\":\"5s\"", { "1:29 watchdog: Sys has no notification sockets" } },
         { "\"group\":\"g\"", { "1:26 group: on Sys a program has the groups of its user" } },
+        { "\"umask\":\"077\"", { "1:26 umask: on Sys it is a directory that says who" } },
         { "\"limits\":{\"cpu\":9,\"core\":1,\"nofile\":\"x\"}",
                 { "1:43 limits.core: Sys has no such limit, but memory and cpu", "1:54 ~limits" } },
         { "\"stop\":{\"signal\":\"HUP\"}",
@@ -628,7 +632,7 @@ static void what_a_system_has_not(void **state)
     }
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         check_taken(&poor, taken[i]);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         check_taken(&rich, rows[i].text);
 }
 
