@@ -204,7 +204,8 @@ PSECURITY_DESCRIPTOR windows_make_private(const WCHAR *path, bool is_directory, 
 bool windows_is_ours(HANDLE handle);
 bool windows_others_can_write(HANDLE handle);
 
-/* ---- Lists of rights (windows_acl.c) ---------------------------------------------------------- */
+/* ---- Lists of rights (windows_acl.c) ----------------------------------------------------------
+ */
 
 /* Whether a file of this owner's is as good as ours: what an elevated process makes may belong to
  * the group of administrators, or to SYSTEM; to a service with an account of its own they give what

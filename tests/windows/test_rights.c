@@ -105,8 +105,9 @@ static void each_right_to_change_it_counts(void **state)
     for (DWORD right = 1; right != 0; right <<= 1) {
         char list[64];
 
-        if ((right & (STANDARD_RIGHTS_ALL | FILE_ALL_ACCESS | GENERIC_ALL | GENERIC_WRITE |
-                             GENERIC_READ | GENERIC_EXECUTE)) == 0)
+        if ((right &
+                    (STANDARD_RIGHTS_ALL | FILE_ALL_ACCESS | GENERIC_ALL | GENERIC_WRITE |
+                            GENERIC_READ | GENERIC_EXECUTE)) == 0)
             continue;
         (void)snprintf(list, sizeof list, "D:(A;;0x%lx;;;WD)", right);
         CHECK_INT(list, lets_others(list), (right & all) != 0);
@@ -188,8 +189,8 @@ static void what_is_made_in_a_folder_is_for_its_services_too(void **state)
 /* Half an entry would make the whole list invalid. */
 static void an_entry_that_does_not_fit_is_left_out(void **state)
 {
-    PSECURITY_DESCRIPTOR descriptor =
-            descriptor_of("D:(A;OICI;0x1301bf;;;" SERVICE ")(A;OICI;0x1301bf;;;S-1-5-80-9-9-9-9-9)");
+    PSECURITY_DESCRIPTOR descriptor = descriptor_of(
+            "D:(A;OICI;0x1301bf;;;" SERVICE ")(A;OICI;0x1301bf;;;S-1-5-80-9-9-9-9-9)");
     const char *one = "(A;;0x1301bf;;;" SERVICE ")";
     char text[60];
 
