@@ -100,18 +100,13 @@ def end_process(pid):
         os.kill(pid, signal.SIGKILL)
 
 
-# Of the flags in /proc/<pid>/stat (proc(5)): a process that ends closes its files, its locks with
-# them, some time before it is a zombie.
-PF_EXITING = 0x4
-
-
 def pid_is_alive(pid):
-    """Whether a process of svcmgr's exists and has not ended."""
+    """Whether a process of svcmgr's exists and is no zombie."""
     return bool(alive([pid]))
 
 
 def alive(pids):
-    """Those of svcmgr's processes that exist and have not ended."""
+    """Those of svcmgr's processes that exist and are no zombies."""
     if WINDOWS:
         found = ask_windows("alive", *pids)[1].split()
         return [pid for pid in pids if str(pid) in found]
@@ -125,12 +120,34 @@ def runner(status):
 
 def is_alive(pid):
     """The same for any process of this system."""
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
+def stat_fields(pid):
+    """proc(5): its state and what follows; nothing when it is gone."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
-        return False
-    fields = stat.rsplit(")", 1)[1].split()
-    return fields[0] not in "ZX" and not int(fields[6]) & PF_EXITING
+        return []
+
+
+PF_EXITING = 0x4  # of its flags
+
+
+def left_of(status, *roles):
+    """Which processes that a status told of run still: "pid", "supervisor_pid", "keeper_pid".
+
+    A command that waits for their end sees them close their files, with their locks, which each does
+    some time before it is a zombie."""
+    found = alive([status[role] for role in roles])
+    return [role for role in roles if status[role] in found and
+            (WINDOWS or is_running(status[role]))]
+
+
+def is_running(pid):
+    fields = stat_fields(pid)
+    return bool(fields) and int(fields[6]) & PF_EXITING == 0
 
 
 def processes_with(needle):

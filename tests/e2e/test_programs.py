@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from instances import causes, wait_for_status
-from support import PYTHON, free_port, get, pid_is_alive, processes_with, wait_until
+from support import PYTHON, free_port, get, left_of, pid_is_alive, processes_with, wait_until
 
 AGAIN = {"delay": "1ms", "burst": 0}
 
@@ -90,7 +90,7 @@ def put_to_the_test(site, port, ask=http, held=True):
 def stop(site, port):
     status = site.status("web")
     assert site.svcmgr("stop", "web").code == 0
-    assert [key for key in ("pid", "supervisor_pid", "keeper_pid") if pid_is_alive(status[key])] == []
+    assert left_of(status, "pid", "supervisor_pid", "keeper_pid") == []
     assert not processes_with(str(site.directory))
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

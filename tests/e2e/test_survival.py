@@ -10,7 +10,7 @@ import time
 
 import pytest
 from instances import Control, add_puppet, causes, inherit, start_puppet, wait_for_status
-from support import MISBEHAVE, PORTABLE, free_port, get, pid_is_alive, wait_until
+from support import MISBEHAVE, PORTABLE, free_port, get, left_of, pid_is_alive, wait_until
 
 KEPT = ("pid", "generation", "started_at", "ready_at", "restarts", "keeper_pid")
 
@@ -113,7 +113,7 @@ def test_a_hundred_kills_in_a_row(site):
     assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
     assert get(port)[0] == 200
     assert site.svcmgr("stop", "web").code == 0
-    assert not any(pid_is_alive(before[key]) for key in ("pid", "keeper_pid"))
+    assert left_of(before, "pid", "keeper_pid") == []
 
 
 def test_counters_are_kept(site):
@@ -249,7 +249,7 @@ def test_a_stop_is_finished(site):
     with contextlib.suppress(ConnectionError):
         puppet._ask("os._exit(0)")
     assert stopping.wait(20) == 0
-    assert not any(pid_is_alive(before[key]) for key in ("pid", "keeper_pid"))
+    assert left_of(before, "pid", "keeper_pid") == []
     assert site.status("web")["state"] == "stopped"
 
 

@@ -8,7 +8,7 @@ import nthcall
 import pytest
 from instances import Control, add_puppet, start_puppet, states, wait_for_status
 from strangers import silent_listener
-from support import MISBEHAVE, PORTABLE, get, pid_is_alive, wait_until
+from support import MISBEHAVE, PORTABLE, get, left_of, pid_is_alive, wait_until
 from test_guard_record import read_record
 from test_survival import KEPT, gap, is_another, kill_supervisor
 
@@ -75,7 +75,7 @@ def test_a_command_that_comes_in_the_gap_does_its_work(site, words):
     elif words[0] == "restart":
         assert site.status("web")["generation"] == 2
     elif words[0] == "stop":
-        assert not any(pid_is_alive(before[key]) for key in ("pid", "keeper_pid"))
+        assert left_of(before, "pid", "keeper_pid") == []
 
 
 def has_control_socket(pid):
@@ -124,7 +124,7 @@ def test_a_second_term_goes_through_a_supervisor_that_hangs(site):
     wait_until(lambda: not is_pending(running.pid, signal.SIGTERM))
     running.terminate()
     assert running.wait(20) == 0
-    assert not any(pid_is_alive(before[key]) for key in ("pid", "supervisor_pid"))
+    assert left_of(before, "pid", "supervisor_pid") == []
 
 
 @pytest.mark.parametrize("dies", [False, True])

@@ -259,7 +259,8 @@ def test_sc_stop_leaves_nothing_of_a_tree_that_ignores_everything(site, service)
     control("stop", f"svcmgr-{service}")
     ended = await_state(service, "STOPPED")
     assert (ended["win32"], ended["code"]) == (0, 0)
-    assert not alive([*tree, status["supervisor_pid"]])
+    assert not alive(tree)
+    wait_until(lambda: not alive([status["supervisor_pid"]]), "the end of the service's process")
 
 
 def test_no_connection_is_refused_while_the_service_is_restarted(site, service):
