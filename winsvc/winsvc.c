@@ -5,6 +5,7 @@
 
 #include "launcher.h"
 #include "platform_launch.h"
+#include "platform_log.h"
 #include "rival.h"
 #include "str.h"
 #include "winsvc_install.h"

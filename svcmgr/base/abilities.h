@@ -9,11 +9,14 @@ struct abilities {
     bool notifies; /* has sockets for READY=1 and the like */
     bool users;    /* a supervisor can start a program as another user than its own */
     bool groups;
-    bool umasks;                /* who may read a new file is its program's to say */
-    const char *const *limits;  /* NULL at the end */
-    const char *limits_text;    /* the same for people */
-    const char *const *signals; /* NULL at the end */
+    bool umasks; /* who may read a new file is its program's to say */
+    /* Each with NULL at the end, or NULL: whatever there is; and the same for people. */
+    const char *const *limits;
+    const char *limits_text;
+    const char *const *signals;
     const char *signals_text;
+    const char *const *logs; /* destinations of output */
+    const char *logs_text;
 };
 
 #endif

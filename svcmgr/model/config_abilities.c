@@ -8,10 +8,10 @@
 
 static bool is_among(const char *const *words, const char *word)
 {
-    for (; *words != NULL; words++)
+    for (; words != NULL && *words != NULL; words++)
         if (strcmp(*words, word) == 0)
             return true;
-    return false;
+    return words == NULL;
 }
 
 static void check_notification(struct config_reader *reader)
@@ -51,6 +51,7 @@ void config_check_abilities(struct config_reader *reader)
     const cJSON *group = config_item(reader, "group");
     const cJSON *mask = config_item(reader, "umask");
     const cJSON *asked = config_item(reader, "stop.signal");
+    const cJSON *destination = config_item(reader, "logs.destination");
 
     check_notification(reader);
     check_limits(reader);
@@ -65,4 +66,8 @@ void config_check_abilities(struct config_reader *reader)
             !is_among(abilities->signals, reader->config->stop_signal))
         config_fault(reader, asked, "stop.signal", "%s has nothing like it; there are %s",
                 abilities->name, abilities->signals_text);
+    if (destination != NULL && !config_is_faulty(reader, "logs.destination") &&
+            !is_among(abilities->logs, destination->valuestring))
+        config_fault(reader, destination, "logs.destination", "%s has no %s; there are %s",
+                abilities->name, destination->valuestring, abilities->logs_text);
 }

@@ -211,7 +211,8 @@ const struct config_field config_fields[] = {
 
     { "logs", .type = &config_type_object, .help = "where the program's output goes" },
     { "logs.destination", WORD(log_destination, log_words), .fallback = "file",
-            .help = "as PID 1 of a container the default is inherit" },
+            .help = "journal, eventlog: the system's log gets each line as well as the file; "
+                    "inherit: it goes where svcmgr's own does, the default as PID 1" },
     { "logs.streams", .type = &config_type_choice, IN_CONFIG(log_separate), .words = stream_words,
             .fallback = "merged",
             .help = "merged keeps the order of both streams, separate tags each line" },

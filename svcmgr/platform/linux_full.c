@@ -21,6 +21,24 @@
  * gap and all, this stays inside its mapping or fails without harm: madvise(2). */
 #define STACK_TRIM_BYTES ((uintptr_t)96 * 1024)
 
+/* ---- What a configuration can ask for -------------------------------------------------------- */
+
+const struct abilities *platform_abilities(void)
+{
+    static const char *const logs[] = { "file", "journal", "inherit", NULL };
+    static const struct abilities of_linux = {
+        .name = "Linux",
+        .notifies = true,
+        .users = true,
+        .groups = true,
+        .umasks = true,
+        .logs = logs,
+        .logs_text = "\"file\", \"journal\" and \"inherit\"",
+    };
+
+    return &of_linux;
+}
+
 /* ---- Processes ------------------------------------------------------------------------------- */
 
 /* Opened first and compared after, so the number cannot change hands in between: pidfd_open(2). */

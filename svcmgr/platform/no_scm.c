@@ -39,13 +39,6 @@ int platform_scm_output(const char *path, struct err *err)
     return refuse(err);
 }
 
-void platform_event_log(const char *source, enum platform_severity severity, const char *text)
-{
-    (void)source;
-    (void)severity;
-    (void)text;
-}
-
 int platform_scm_read(const char *name, struct scm_service *ret_service, struct err *err)
 {
     (void)name;

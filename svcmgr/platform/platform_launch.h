@@ -37,14 +37,6 @@ void platform_scm_end(uint32_t win32_code, uint32_t service_code);
 /* What is printed on standard error goes to this file, from its beginning. */
 int platform_scm_output(const char *path, struct err *err);
 
-enum platform_severity {
-    PLATFORM_SEVERITY_INFORMATION,
-    PLATFORM_SEVERITY_WARNING,
-    PLATFORM_SEVERITY_ERROR
-};
-/* An entry in the Event Log, where there is one. */
-void platform_event_log(const char *source, enum platform_severity severity, const char *text);
-
 /* Services.  One that is not there: ERR_NO_SERVICE. */
 int platform_scm_read(const char *name, struct scm_service *ret_service, struct err *err);
 /* Makes it, or changes all of it, and grants its account what it says. */

@@ -11,6 +11,24 @@
 
 #include "banned.h"
 
+/* ---- What a configuration can ask for -------------------------------------------------------- */
+
+const struct abilities *platform_abilities(void)
+{
+    static const char *const logs[] = { "file", "inherit", NULL };
+    static const struct abilities portable = {
+        .name = "this system",
+        .notifies = true,
+        .users = true,
+        .groups = true,
+        .umasks = true,
+        .logs = logs,
+        .logs_text = "\"file\" and \"inherit\"",
+    };
+
+    return &portable;
+}
+
 /* ---- Processes ------------------------------------------------------------------------------- */
 
 bool platform_tree_is_told(void)

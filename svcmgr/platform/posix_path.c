@@ -13,11 +13,6 @@ bool platform_has_keeper(void)
     return true;
 }
 
-const struct abilities *platform_abilities(void)
-{
-    return NULL;
-}
-
 platform_handle platform_given(size_t index)
 {
     return POSIX_FIRST_PASSED + (platform_handle)index;

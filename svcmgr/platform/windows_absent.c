@@ -77,6 +77,7 @@ const struct abilities *platform_abilities(void)
 {
     static const char *const limits[] = { "memory", "nproc", "cpu", NULL };
     static const char *const signals[] = { "TERM", "INT", "QUIT", "KILL", NULL };
+    static const char *const logs[] = { "file", "eventlog", "inherit", NULL };
     static const struct abilities windows = {
         .name = "Windows",
         .limits = limits,
@@ -84,6 +85,8 @@ const struct abilities *platform_abilities(void)
         .signals = signals,
         .signals_text = "TERM, INT and QUIT, which are Ctrl-Break and the closing of windows, and "
                         "KILL",
+        .logs = logs,
+        .logs_text = "\"file\", \"eventlog\" and \"inherit\"",
     };
 
     return &windows;

@@ -246,28 +246,3 @@ int platform_scm_output(const char *path, struct err *err)
     (void)SetStdHandle(STD_ERROR_HANDLE, (HANDLE)_get_osfhandle(_fileno(stderr)));
     return 0;
 }
-
-void platform_event_log(const char *source, enum platform_severity severity, const char *text)
-{
-    static const struct {
-        WORD type;
-        DWORD id; /* windows_messages.mc */
-    } rows[] = {
-        [PLATFORM_SEVERITY_INFORMATION] = { EVENTLOG_INFORMATION_TYPE, 0x40000001 },
-        [PLATFORM_SEVERITY_WARNING] = { EVENTLOG_WARNING_TYPE, 0x80000002 },
-        [PLATFORM_SEVERITY_ERROR] = { EVENTLOG_ERROR_TYPE, 0xC0000003 },
-    };
-    WCHAR name[SCM_NAME_BYTES];
-    WCHAR words[ERR_TEXT_BYTES];
-    const WCHAR *strings[] = { words };
-    HANDLE log;
-
-    if (!windows_to_wide(source, name, SCM_NAME_BYTES) ||
-            !windows_to_wide(text, words, ERR_TEXT_BYTES))
-        return;
-    log = RegisterEventSourceW(NULL, name);
-    if (log == NULL)
-        return;
-    (void)ReportEventW(log, rows[severity].type, 0, rows[severity].id, NULL, 1, 0, strings, NULL);
-    (void)DeregisterEventSource(log);
-}

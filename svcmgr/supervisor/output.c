@@ -7,10 +7,12 @@
 
 #include "banned.h"
 
-void output_init(struct output *output, const char *state_directory, struct link *link)
+void output_init(
+        struct output *output, const char *service, const char *state_directory, struct link *link)
 {
     *output = (struct output) {
         .copy = PLATFORM_NO_HANDLE,
+        .system_log = { .service = service },
         .link = link,
     };
     log_init(&output->log, state_directory);
@@ -23,6 +25,8 @@ void output_configure(struct output *output, const struct config *config)
     output->log.ends_lines = config->log_timestamps;
     output->timestamps = config->log_timestamps;
     output->separate = config->log_separate;
+    output->system_log.on = config->log_destination == CONFIG_LOG_JOURNAL ||
+            config->log_destination == CONFIG_LOG_EVENTLOG;
     output->captured = config->log_destination != CONFIG_LOG_INHERIT;
 }
 
@@ -123,6 +127,7 @@ static void write_piece(
     struct stamp_part part;
     bool may_rotate = true;
 
+    system_log_piece(&output->system_log, &stream->lines, data, length);
     if (output->timestamps)
         make_prefix(output, stream, &batch); /* one time for all lines of a piece */
     change_stream(output, stream, &batch);
@@ -157,6 +162,7 @@ static void close_stream(struct output *output, struct output_stream *stream)
     platform_unwatch(stream->source);
     stream->source = NULL;
     drain_end(&stream->drain);
+    system_log_end(&output->system_log, &stream->lines);
 }
 
 static int add_stream(struct output *output, const char *name, uint32_t generation, bool is_error,
@@ -175,6 +181,8 @@ static int add_stream(struct output *output, const char *name, uint32_t generati
     }
     *stream = (struct output_stream) { .generation = generation, .is_error = is_error };
     (void)str_copy(stream->name, sizeof stream->name, name);
+    stream->lines.generation = generation;
+    stream->lines.name = !output->separate ? NULL : is_error ? "err" : "out";
     stream->source = platform_watch_stream(handle, role, stream);
     return stream->source == NULL ? -1 : 0;
 }
@@ -296,7 +304,15 @@ void output_leave(struct output *output)
     for (int i = 0; i < OUTPUT_STREAMS_MAX; i++) {
         platform_unwatch(output->streams[i].source);
         output->streams[i].source = NULL;
+        system_log_end(&output->system_log, &output->streams[i].lines);
     }
+}
+
+const char *output_error(const struct output *output)
+{
+    const char *error = output->log.error[0] != '\0' ? output->log.error : output->system_log.error;
+
+    return error[0] != '\0' ? error : NULL;
 }
 
 int64_t output_position(const struct output *output)

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "platform.h"
 #include "stamp.h"
+#include "system_log.h"
 
 #define OUTPUT_STREAMS_MAX 8
 #define OUTPUT_NAME_BYTES  32
@@ -27,11 +28,13 @@ struct output_stream {
     bool is_error;
     struct stamp stamp;
     struct drain drain;
+    struct system_log_source lines;
 };
 
 struct output {
     struct log log;
-    platform_handle copy; /* a terminal that sees it too; none */
+    struct system_log system_log; /* which gets it as well, if it is on */
+    platform_handle copy;         /* a terminal that sees it too; none */
     bool timestamps;
     bool separate;
     bool captured; /* false: the instances write where we do */
@@ -42,7 +45,8 @@ struct output {
 
 /* Sets it up; nothing is created before the first output_add().  It is of use when it has been
  * configured. */
-void output_init(struct output *output, const char *state_directory, struct link *link);
+void output_init(
+        struct output *output, const char *service, const char *state_directory, struct link *link);
 /* Takes over what a new configuration says and what can change live. */
 void output_configure(struct output *output, const struct config *config);
 
@@ -63,8 +67,11 @@ int64_t output_deadline(const struct output *output);
 /* The generation's processes have ended: its pipes are drained. */
 void output_generation_ended(struct output *output, uint32_t generation, int64_t now_ms);
 bool output_is_drained(const struct output *output);
-/* Stops reading, and lets go of the pipes: somebody else has them. */
+/* Stops reading, and lets go of the pipes: somebody else has them.  Of a line that has not ended
+ * the system's log gets what there is. */
 void output_leave(struct output *output);
+/* Why not all of it is where it belongs; NULL: it is. */
+const char *output_error(const struct output *output);
 /* Where the log ends now, to show from there; -1 unknown. */
 int64_t output_position(const struct output *output);
 

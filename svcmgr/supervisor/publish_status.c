@@ -167,7 +167,7 @@ static void fill_status(struct supervisor *sup, struct status_space *space)
     status->next_in_ms = sup->machine.activity == MACHINE_WAITS
             ? sup->machine.wait_until_ms - platform_now_ms()
             : STATUS_UNKNOWN;
-    status->log_error = sup->output.log.error[0] != '\0' ? sup->output.log.error : NULL;
+    status->log_error = output_error(&sup->output);
     status->config = sup->options.config_path;
     (void)str_format(space->log, sizeof space->log, "%s/log/current", sup->options.state_directory);
     status->log = sup->output.captured ? space->log : NULL;

@@ -196,7 +196,7 @@ static int load_first_service(struct supervisor *sup, struct err *err)
 
 static void init_output(struct supervisor *sup)
 {
-    output_init(&sup->output, sup->options.state_directory, &sup->link);
+    output_init(&sup->output, sup->options.name, sup->options.state_directory, &sup->link);
     if (!sup->options.background && platform_is_terminal(platform_standard_output()))
         sup->output.copy = platform_standard_output();
 }

@@ -390,7 +390,9 @@ static int live(struct supervisor *sup, const struct supervisor_options *options
     publish_reap(sup);
     journal_flush(&sup->journal);
     control_close(&sup->control);
-    if (!sup->upgrade.gives_up)
+    if (sup->upgrade.gives_up)
+        output_leave(&sup->output);
+    else
         start_clean_up(sup);
     return sup->exit_code;
 }

@@ -137,6 +137,15 @@ def test_the_log_is_followed_across_a_restart(site):
     assert path.read_bytes() == (site.state_of("talks") / "log" / "current").read_bytes()
 
 
+def test_what_it_prints_goes_to_the_event_log_and_the_files(site):
+    """That Wine keeps it, too, nobody can ask."""
+    site.add("job", [MISBEHAVE, "lines", "5", "sleep-forever"], settle="10ms",
+             logs={"destination": "eventlog"})
+    site.start("job")
+    wait_until(lambda: "line 5" in site.log("job"), "the last line")
+    assert site.status("job")["log_error"] is None
+
+
 def test_more_short_runs_than_burst_are_given_up(site):
     site.add("short", [MISBEHAVE, "exit-after-ms", "300", "3"], settle="10ms",
              restart={"delay": "1ms", "max_delay": "2ms", "burst": 2})

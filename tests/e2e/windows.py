@@ -321,6 +321,7 @@ SKIPPED = {
         "test_more_starts_wait_than_a_supervisor_has_room_for": NO_LOOK,
         "test_killed_at_any_moment_of_a_start": NO_LOOK,
     },
+    "test_system_log.py": {},
     "test_windows.py": {},
     "test_windows_upgrade.py": {},
     "test_main_job.py": {

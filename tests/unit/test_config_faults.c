@@ -593,12 +593,15 @@ static void what_a_system_has_not(void **state)
 {
     static const char *const limits[] = { "memory", "cpu", NULL };
     static const char *const signals[] = { "TERM", "KILL", NULL };
+    static const char *const logs[] = { "file", "inherit", NULL };
     static const struct abilities poor = {
         .name = "Sys",
         .limits = limits,
         .limits_text = "memory and cpu",
         .signals = signals,
         .signals_text = "TERM and KILL",
+        .logs = logs,
+        .logs_text = "files",
     };
     static const struct abilities rich = { .name = "Sys",
         .notifies = true,
@@ -615,12 +618,16 @@ static void what_a_system_has_not(void **state)
                 { "1:43 limits.core: Sys has no such limit, but memory and cpu", "1:54 ~limits" } },
         { "\"stop\":{\"signal\":\"HUP\"}",
                 { "1:35 stop.signal: Sys has nothing like it; there are TERM and KILL" } },
+        { "\"logs\":{\"destination\":\"journal\"}",
+                { "1:40 logs.destination: Sys has no journal; there are files" } },
+        { "\"logs\":{\"destination\":\"journals\"}", { "1:40 ~logs.destination" } },
     };
     static const char *const taken[] = {
         "\"ready\":\"spawn\",\"watchdog\":\"off\",\"user\":\"u\"",
         "\"limits\":{\"cpu\":9,\"memory\":\"1GiB\"}",
         "\"stop\":{\"signal\":\"SIGKILL\"}",
         "\"stop\":{\"timeout\":1}",
+        "\"logs\":{\"destination\":\"inherit\",\"keep\":3}",
     };
 
     (void)state;

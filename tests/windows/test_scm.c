@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "command_line.h"
+#include "platform_log.h"
 #include "str.h"
 #include "windows_scm.h"
 #include "winsvc_record.h"
@@ -441,6 +442,23 @@ static void the_system_reads_the_words_as_we_do(void **state)
 }
 
 /* Without them every entry would read "the description cannot be found". */
+static void what_a_service_prints_is_taken_whatever_it_is(void **state)
+{
+    static char longest[PLATFORM_ENTRY_BYTES];
+    static const struct platform_entry rows[] = {
+        { .service = "none-like-it", .priority = 0, .text = "bad", .length = 3 },
+        { .service = "none-like-it", .priority = 4, .text = "a\0b\xff", .length = 4 },
+        { .service = "none-like-it", .priority = 7, .text = "", .length = 0 },
+        { .service = "none-like-it", .priority = 6, .text = longest, .length = sizeof longest },
+    };
+    struct err err;
+
+    memset(longest, 'x', sizeof longest);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (platform_log_entry(&rows[i], &err) == -1)
+            fail_msg("%zu: %s", i, err.text);
+}
+
 static void entries_have_their_texts_in_the_program(void **state)
 {
     static const DWORD numbers[] = { 0x40000001, 0x80000002, 0xC0000003 };
@@ -483,6 +501,7 @@ int main(void)
         cmocka_unit_test(nobody_else_is_one),
         cmocka_unit_test(a_service_has_the_sid_of_its_name),
         cmocka_unit_test(the_system_reads_the_words_as_we_do),
+        cmocka_unit_test(what_a_service_prints_is_taken_whatever_it_is),
         cmocka_unit_test(entries_have_their_texts_in_the_program),
     };
     struct err err;
