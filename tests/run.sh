@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-all_steps=(build lint unit valgrind coverage fuzz spin macos windows systemd release portable asan)
+all_steps=(build lint unit valgrind coverage windows fuzz spin macos systemd release portable asan)
 jobs=$(getconf _NPROCESSORS_ONLN)
 failed=()
 suites=()
@@ -110,13 +110,27 @@ run_step() {
     printf '%s\n' "$text"
 }
 
-# Steps that wait most of the time, one after the other beside the rest, which computes.
+# Steps that wait most of the time, one after the other beside the rest, which computes.  Whoever of the
+# two is done first helps the other from the end.
 waiting=" systemd release portable asan "
+
+reversed() {
+    local i
+    for ((i = $#; i > 0; i--)); do printf '%s\n' "${!i}"; done
+}
+
+# Runs the steps that nobody else has taken yet.
+lane() {
+    local step
+    for step in "$@"; do
+        if mkdir "build/test-$step.taken" 2> /dev/null; then run_step "$step"; fi
+    done
+}
 
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=("${all_steps[@]}")
 mkdir -p build
-rm -f build/test-*.code
+rm -rf build/test-*.code build/test-*.taken
 beside=()
 rest=()
 for step in "${steps[@]}"; do
@@ -128,8 +142,10 @@ if [ "${rest[0]-}" = build ]; then
 fi
 # Behind a build that failed the others would test what was built before.
 if [ ! -f build/test-build.code ] || [ "$(cat build/test-build.code)" = 0 ]; then
-    for step in "${beside[@]}"; do run_step "$step"; done &
-    for step in "${rest[@]}"; do run_step "$step"; done
+    # shellcheck disable=SC2046
+    lane "${beside[@]}" $(reversed "${rest[@]}") &
+    # shellcheck disable=SC2046
+    lane "${rest[@]}" $(reversed "${beside[@]}")
     wait
 fi
 for step in "${steps[@]}"; do

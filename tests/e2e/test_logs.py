@@ -94,14 +94,18 @@ def test_since_takes_a_time_as_it_stands_in_the_log(site):
 # ---- Following ------------------------------------------------------------------------------------
 
 
+def numbered(begin, end):
+    return "".join(f"line {n}\n" for n in range(begin, end))
+
+
 def test_follow_loses_nothing_however_fast_the_log_is_rotated(site):
     puppet, _ = start_puppet(site, logs=SMALL)
     puppet.say("line 0\n")
     wait_for_text(site, "line 0\n")
     follower = Follower(site)
     follower.wait_for("line 0\n")
-    for begin in range(1, 3001, 600):
-        puppet.do(f"for n in range({begin}, {begin} + 600): say(f'line {{n}}\\n')")
+    for begin in range(1, 3001, 60):
+        puppet.say(numbered(begin, begin + 60))
     raw = follower.wait_for("line 3000\n")
     assert len(log_files(site)) > 10
     assert numbers(texts(raw)) == list(range(3001))
@@ -126,7 +130,7 @@ def test_follow_goes_on_across_restart_stop_and_start(site):
 def test_follow_begins_with_the_last_lines_if_asked(site):
     puppet = add_puppet(site, settle="10ms", logs=SMALL)
     site.start("web")
-    puppet.do("for n in range(1000): say(f'line {n}\\n')")
+    puppet.say(numbered(0, 1000))
     wait_for_text(site, "line 999\n")
     follower = Follower(site, "-n", "5")
     follower.wait_for("line 999\n")

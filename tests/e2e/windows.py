@@ -79,10 +79,7 @@ SKIPPED = {
         "test_a_command_of_another_user_is_not_permitted": ONE_USER,
         "test_root_is_let_in_to_the_supervisor_of_a_user": ONE_USER,
     },
-    "test_logs.py": {
-        "test_follow_loses_nothing_however_fast_the_log_is_rotated": NO_PYTHON,
-        "test_follow_begins_with_the_last_lines_if_asked": NO_PYTHON,
-    },
+    "test_logs.py": {},
     "test_output.py": {
         "test_last_words_are_in_the_log_when_stop_returns": NO_BREAK,
         "test_a_pipe_that_somebody_holds_open_delays_nothing": NO_LOOK,
