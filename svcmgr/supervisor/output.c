@@ -127,7 +127,8 @@ static void write_piece(
     struct stamp_part part;
     bool may_rotate = true;
 
-    system_log_piece(&output->system_log, &stream->lines, data, length);
+    if (output->system_log.on)
+        system_log_piece(&output->system_log, &stream->lines, data, length);
     if (output->timestamps)
         make_prefix(output, stream, &batch); /* one time for all lines of a piece */
     change_stream(output, stream, &batch);
@@ -156,13 +157,20 @@ static struct output_stream *free_stream(struct output *output)
     return NULL;
 }
 
+/* Nothing more is read of it. */
+static void end_line(struct output *output, struct output_stream *stream)
+{
+    if (stream->lines.begun.data != NULL)
+        system_log_end(&output->system_log, &stream->lines);
+}
+
 static void close_stream(struct output *output, struct output_stream *stream)
 {
     link_drop_later(output->link, stream->name);
     platform_unwatch(stream->source);
     stream->source = NULL;
     drain_end(&stream->drain);
-    system_log_end(&output->system_log, &stream->lines);
+    end_line(output, stream);
 }
 
 static int add_stream(struct output *output, const char *name, uint32_t generation, bool is_error,
@@ -304,7 +312,7 @@ void output_leave(struct output *output)
     for (int i = 0; i < OUTPUT_STREAMS_MAX; i++) {
         platform_unwatch(output->streams[i].source);
         output->streams[i].source = NULL;
-        system_log_end(&output->system_log, &output->streams[i].lines);
+        end_line(output, &output->streams[i]);
     }
 }
 
