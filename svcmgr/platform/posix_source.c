@@ -152,7 +152,7 @@ void platform_unwatch(struct platform_source *source)
         return;
     sys.close(source->fd);
     platform_close(source->close_watch);
-    buffer_free(&source->queue);
+    send_queue_free(&source->queue);
     source->kind = SOURCE_FREE;
     while (loop->used > 0 && loop->sources[loop->used - 1].kind == SOURCE_FREE)
         loop->used--;
@@ -211,7 +211,7 @@ int platform_is_accepted(const struct platform_source *source)
 
 size_t platform_unsent(const struct platform_source *source)
 {
-    return source->queue.length - source->queue_sent;
+    return send_queue_left(&source->queue);
 }
 
 void platform_widen(struct platform_source *source)
@@ -251,30 +251,18 @@ static ssize_t put(const struct platform_source *source, const char *data, size_
     return sent;
 }
 
-/* Moving what is left costs as much as it is long: it has to be worth it. */
-static void drop_sent(struct platform_source *source)
-{
-    if (source->queue_sent < source->queue.length / 2)
-        return;
-    buffer_consume(&source->queue, source->queue_sent);
-    source->queue_sent = 0;
-    if (source->queue.length == 0)
-        buffer_free(&source->queue);
-}
-
 /* 1 all gone, 0 some is left, -1 the stream is broken. */
 static int flush(struct platform_source *source)
 {
     ssize_t sent = 0;
 
     while (sent != -1 && platform_unsent(source) > 0) {
-        sent = put(source, source->queue.data + source->queue_sent, platform_unsent(source));
+        sent = put(source, send_queue_next(&source->queue), platform_unsent(source));
         if (sent != -1)
-            source->queue_sent += (size_t)sent;
+            send_queue_advance(&source->queue, (size_t)sent);
     }
     if (sent == -1 && errno != EAGAIN)
         return -1;
-    drop_sent(source);
     return sent != -1;
 }
 
@@ -295,8 +283,7 @@ int platform_send(struct platform_source *source, const void *data, size_t lengt
         return 0;
     if (platform_unsent(source) + (length - done) > limit)
         return -1;
-    buffer_append(&source->queue, (const char *)data + done, length - done);
-    return source->queue.failed ? -1 : 0;
+    return send_queue_add(&source->queue, (const char *)data + done, length - done);
 }
 
 short posix_source_interest(const struct platform_source *source)

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "posix.h"
+#include "send_queue.h"
 
 enum source_kind {
     SOURCE_FREE,
@@ -27,10 +28,9 @@ struct platform_source {
     bool ended;   /* END was told: nothing more comes */
     bool is_pipe; /* write(2), not send(2) */
     bool paused;
-    bool awaits_close;   /* after the end: until the other side has closed everything */
-    int close_watch;     /* tells when to look for that; -1: 'fd' does */
-    struct buffer queue; /* what could not be sent yet, behind ... */
-    size_t queue_sent;   /* ... so much of it that has been; taken out now and then */
+    bool awaits_close;       /* after the end: until the other side has closed everything */
+    int close_watch;         /* tells when to look for that; -1: 'fd' does */
+    struct send_queue queue; /* what could not be sent yet */
 };
 
 #define LOOP_SIGNALS_MAX 32

@@ -219,7 +219,7 @@ void platform_unwatch(struct platform_source *source)
         close_overlapped(source);
     windows_operation_forget(source->incoming);
     windows_operation_forget(source->outgoing);
-    buffer_free(&source->queue);
+    send_queue_free(&source->queue);
     source->kind = SOURCE_FREE;
     while (loop->used > 0 && loop->sources[loop->used - 1].kind == SOURCE_FREE)
         loop->used--;

@@ -7,6 +7,7 @@
 #ifndef SVCMGR_WINDOWS_SOURCE_H
 #define SVCMGR_WINDOWS_SOURCE_H
 
+#include "send_queue.h"
 #include "windows_parts.h"
 
 enum source_kind {
@@ -52,8 +53,7 @@ struct platform_source {
     struct windows_input *input; /* SOURCE_INPUT */
     HANDLE wait;                 /* SOURCE_PROCESS, and ... */
     HANDLE event;                /* a pipe that cannot have our port: its reads are told by this */
-    struct buffer queue;         /* what has not gone out yet, behind ... */
-    size_t queue_sent;           /* ... so much of it that has; taken out now and then */
+    struct send_queue queue;     /* what has not gone out yet */
 };
 
 #define LOOP_ASKS_MAX  32

@@ -142,18 +142,7 @@ void windows_stream_end_event(struct platform_source *source)
 
 size_t platform_unsent(const struct platform_source *source)
 {
-    return source->queue.length - source->queue_sent;
-}
-
-/* Moving what is left costs as much as it is long: it has to be worth it. */
-static void drop_sent(struct platform_source *source)
-{
-    if (source->queue_sent < source->queue.length / 2)
-        return;
-    buffer_consume(&source->queue, source->queue_sent);
-    source->queue_sent = 0;
-    if (source->queue.length == 0)
-        buffer_free(&source->queue);
+    return send_queue_left(&source->queue);
 }
 
 static bool begin_send(platform_handle handle, struct windows_operation *operation)
@@ -185,7 +174,7 @@ static bool flush(struct platform_source *source)
         return false;
     }
     operation->length = left < SEND_BYTES ? left : SEND_BYTES;
-    memcpy(operation->data, source->queue.data + source->queue_sent, operation->length);
+    memcpy(operation->data, send_queue_next(&source->queue), operation->length);
     operation->is_pending = begin_send(source->handle, operation);
     if (!operation->is_pending)
         source->code = GetLastError();
@@ -198,8 +187,7 @@ void windows_stream_sent(struct platform_source *source, DWORD code)
     source->has_failed = code != 0;
     if (code != 0)
         return;
-    source->queue_sent += source->outgoing->bytes;
-    drop_sent(source);
+    send_queue_advance(&source->queue, source->outgoing->bytes);
     source->has_written = platform_unsent(source) == 0;
     source->has_failed = !flush(source);
 }
@@ -240,8 +228,9 @@ int platform_send(struct platform_source *source, const void *data, size_t lengt
         return 0;
     if (platform_unsent(source) + (length - done) > limit)
         return -1;
-    buffer_append(&source->queue, (const char *)data + done, length - done);
-    return source->queue.failed || !flush(source) ? -1 : 0;
+    if (send_queue_add(&source->queue, (const char *)data + done, length - done) == -1)
+        return -1;
+    return flush(source) ? 0 : -1;
 }
 
 /* ---- What the system does by itself, or does not say ----------------------------------------- */
