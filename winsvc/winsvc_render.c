@@ -68,7 +68,7 @@ int winsvc_render_command(
         words[count++] = "standby";
     }
     words[count] = NULL;
-    command_line_join(words, ret_line);
+    command_line_join(words, true, ret_line);
     if (ret_line->failed)
         return err_memory(err);
     return check_line(input, buffer_text(ret_line), err);

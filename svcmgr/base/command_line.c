@@ -11,13 +11,20 @@ static bool is_blank(char c)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-static void put_program(const char *word, struct buffer *out)
+static bool needs_quotes(const char *word)
 {
-    buffer_puts(out, "\"");
+    return *word == '\0' || strpbrk(word, " \t\n\v\"") != NULL;
+}
+
+static void put_program(const char *word, bool quoted, struct buffer *out)
+{
+    const char *quote = quoted || needs_quotes(word) ? "\"" : "";
+
+    buffer_puts(out, quote);
     for (; *word != '\0'; word++)
         if (*word != '"')
             buffer_append(out, word, 1);
-    buffer_puts(out, "\"");
+    buffer_puts(out, quote);
 }
 
 static void put_backslashes(size_t count, struct buffer *out)
@@ -28,7 +35,7 @@ static void put_backslashes(size_t count, struct buffer *out)
 
 static void put_word(const char *word, struct buffer *out)
 {
-    bool quoted = *word == '\0' || strpbrk(word, " \t\n\v\"") != NULL;
+    bool quoted = needs_quotes(word);
     size_t backslashes = 0; /* just written */
 
     if (quoted)
@@ -45,11 +52,11 @@ static void put_word(const char *word, struct buffer *out)
     }
 }
 
-void command_line_join(const char *const *words, struct buffer *out)
+void command_line_join(const char *const *words, bool quotes_program, struct buffer *out)
 {
     for (size_t i = 0; words[i] != NULL; i++) {
         if (i == 0) {
-            put_program(words[i], out);
+            put_program(words[i], quotes_program, out);
             continue;
         }
         buffer_puts(out, " ");

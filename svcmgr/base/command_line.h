@@ -9,10 +9,10 @@
 
 #include "buffer.h"
 
-/* Appends the words so that they are read back as they are.  The first one, the program's path, is
- * always quoted: CreateService says why.  A quote, which no path has, cannot be written in it, and
- * is left out. */
-void command_line_join(const char *const *words, struct buffer *out);
+/* Appends the words so that they are read back as they are.  With 'quotes_program' the first one,
+ * the program's path, is quoted though it need not be: CreateService says why.  A quote, which no
+ * path has, cannot be written in it, and is left out. */
+void command_line_join(const char *const *words, bool quotes_program, struct buffer *out);
 
 /* Takes the next word out of a line; false at its end, or if it does not fit, and then *line is as
  * it was.  'is_program': it is the first one, in which a backslash is only itself.  Two quotes

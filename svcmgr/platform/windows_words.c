@@ -16,7 +16,7 @@ WCHAR *windows_join_words(const char *const *words)
     struct buffer line = { 0 };
     WCHAR *joined = NULL;
 
-    command_line_join(words, &line);
+    command_line_join(words, false, &line);
     if (!line.failed)
         joined = malloc((line.length + 1) * sizeof *joined); /* a byte is at most a unit */
     if (joined != NULL)

@@ -73,7 +73,7 @@ static void write_and_read(char *text, size_t size)
             *end++ = '\0';
         words[count++] = text;
     }
-    command_line_join(words, &line);
+    command_line_join(words, size % 2 == 0, &line);
     at = buffer_text(&line);
     for (size_t i = 0; i < count && word != NULL && !line.failed; i++) {
         REQUIRE(command_line_next(&at, i == 0, word, size + sizeof "C:\\a b\\x.exe"));

@@ -46,7 +46,7 @@ static void words_are_written_as_windows_reads_them(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct buffer line = { 0 };
 
-        command_line_join(rows[i].words, &line);
+        command_line_join(rows[i].words, true, &line);
         CHECK_TEXT(rows[i].line, buffer_text(&line), rows[i].line);
         check_back(buffer_text(&line), rows[i].words);
         buffer_free(&line);
@@ -101,9 +101,31 @@ static void a_program_s_path_has_no_quotes(void **state)
     struct buffer line = { 0 };
 
     (void)state;
-    command_line_join(words, &line);
+    command_line_join(words, false, &line);
     assert_string_equal(buffer_text(&line), "\"C:\\x\"");
     buffer_free(&line);
+}
+
+static void a_program_s_path_is_quoted_where_it_must_be(void **state)
+{
+    static const struct {
+        const char *const words[WORDS_MAX];
+        const char *line;
+    } rows[] = {
+        { { "svcmgr", "start", "a b" }, "svcmgr start \"a b\"" },
+        { { "C:\\a b\\", "c" }, "\"C:\\a b\\\" c" },
+        { { "C:\\a\\", "c" }, "C:\\a\\ c" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buffer line = { 0 };
+
+        command_line_join(rows[i].words, false, &line);
+        CHECK_TEXT(rows[i].line, buffer_text(&line), rows[i].line);
+        check_back(buffer_text(&line), rows[i].words);
+        buffer_free(&line);
+    }
 }
 
 int main(void)
@@ -113,6 +135,7 @@ int main(void)
         cmocka_unit_test(lines_of_others_are_read_as_windows_reads_them),
         cmocka_unit_test(what_does_not_fit_is_not_cut),
         cmocka_unit_test(a_program_s_path_has_no_quotes),
+        cmocka_unit_test(a_program_s_path_is_quoted_where_it_must_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ static struct scm_service record_of(const char *const *steps)
     (void)str_copy(service.event_file, sizeof service.event_file, program);
     for (size_t i = 0; steps[i] != NULL; i++)
         words[2 + i] = steps[i];
-    command_line_join(words, &line);
+    command_line_join(words, true, &line);
     assert_true(str_copy(service.command_line, sizeof service.command_line, buffer_text(&line)));
     buffer_free(&line);
     return service;
