@@ -76,5 +76,6 @@ tail -n 4 "$work/ctest.log"
 # lie in a folder of their own: pytest's own is cleared by other runs of it.
 place=$(mktemp -d)
 SVCMGR_BUILD=$PWD/$work /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp "$place/t" -n 2 -rs \
+    --durations 40 --durations-min 3 \
     tests/e2e
 rm -rf "$place"
