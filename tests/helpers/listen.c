@@ -23,6 +23,7 @@ union any_address {
 };
 
 static bool was_passed;
+static int listen_fd = -1; /* where visitors come in; -1: not decided */
 
 void listen_start(void)
 {
@@ -35,12 +36,12 @@ void listen_start(void)
 
 int listen_current(void)
 {
-    if (settings.listen_fd == -1) {
+    if (listen_fd == -1) {
         if (!was_passed)
             fail("no socket: nothing is bound, and LISTEN_FDS names none for this process");
-        settings.listen_fd = FIRST_PASSED_FD;
+        listen_fd = FIRST_PASSED_FD;
     }
-    return settings.listen_fd;
+    return listen_fd;
 }
 
 static socklen_t parse_unix(const char *path, union any_address *ret_address)
@@ -115,13 +116,13 @@ int listen_open(const char *address, bool listening)
 void word_listen_fd(char **arguments)
 {
     (void)arguments;
-    settings.listen_fd = -1;
+    listen_fd = -1;
     (void)listen_current();
 }
 
 void word_bind(char **arguments)
 {
-    settings.listen_fd = listen_open(arguments[0], true);
+    listen_fd = listen_open(arguments[0], true);
 }
 
 void word_bind_only(char **arguments)

@@ -1,27 +1,11 @@
-#define _POSIX_C_SOURCE 200809L
-
 #include "misbehave.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define MAX_MS_DEFAULT 120000
-
-/* OPTION: a server that stands before it takes it into account too. */
-enum kind { PLAIN, OPTION };
 
 static void word_help(char **arguments);
 
-static const struct word {
-    const char *name;
-    const char *arguments; /* one name for each; those in brackets are looked for by the word */
-    enum kind kind;
-    void (*run)(char **arguments);
-    const char *help;
-} words[] = {
+static const struct word words[] = {
     { "help", "", PLAIN, word_help, "prints this" },
     { "--max-seconds", "N", OPTION, word_max_seconds,
             "gone after N seconds (120), whatever it does" },
@@ -99,24 +83,7 @@ static const struct word {
     { "wait-for", "FILE", PLAIN, word_wait_for, "until it is there, at most 30 s" },
 };
 
-struct settings settings = { .listen_fd = -1, .output_fd = STDOUT_FILENO, .status = 200 };
-
-static char **script; /* the words that are left, NULL at the end */
-
-const char *script_peek(void)
-{
-    return *script;
-}
-
-const char *script_next(void)
-{
-    return *script != NULL ? *script++ : NULL;
-}
-
-char **script_rest(void)
-{
-    return script;
-}
+char **misbehave_argv;
 
 void fail(const char *format, ...)
 {
@@ -130,16 +97,27 @@ void fail(const char *format, ...)
     exit(3);
 }
 
-long long script_number(const char *text, long long max)
+_Noreturn void script_refuse(struct fault fault)
 {
-    char *end;
-    long long value;
-
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || errno != 0 || value < 0 || value > max)
-        fail("'%s' is not a number from 0 to %lld", text, max);
-    return value;
+    switch (fault.refusal) {
+    case REFUSAL_NOT_A_WORD:
+        fail("'%s' is not a word; 'misbehave help' lists them", fault.about);
+    case REFUSAL_NEEDS_WORDS:
+        fail("'%s' needs %s", fault.about, fault.detail);
+    case REFUSAL_AFTER_SERVER:
+        fail("'%s' comes after a server and would never be done", fault.about);
+    case REFUSAL_NOT_A_NUMBER:
+        fail("'%s' is not a number from 0 to %lld", fault.about, fault.max);
+    case REFUSAL_TOO_LONG:
+        fail("the text is too long");
+    case REFUSAL_EMPTY:
+        fail("%s is empty", fault.about);
+    case REFUSAL_DID_NOT_COME:
+        fail("%s did not come in %lld ms", fault.about, fault.max);
+    case REFUSAL_COUNT:
+        break;
+    }
+    abort();
 }
 
 static void word_help(char **arguments)
@@ -151,54 +129,8 @@ static void word_help(char **arguments)
            "[HOST]:PORT, unix:PATH, or env (127.0.0.1:$PORT).  Servers, from 'serve' to 'rst', go\n"
            "on for ever; words like 'slow' may stand before them or after them.  Without an\n"
            "address before them, they use the passed descriptor 3.\n\n");
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        printf("  %-14s %-18s %s\n", words[i].name, words[i].arguments, words[i].help);
+    script_print_words();
     exit(fflush(stdout) == 0 ? 0 : 3);
-}
-
-static const struct word *find_word(const char *name)
-{
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(words[i].name, name) == 0)
-            return &words[i];
-    }
-    return NULL;
-}
-
-/* Those that are not in brackets. */
-static int count_arguments(const struct word *word)
-{
-    int count = 0;
-
-    for (const char *at = word->arguments; *at != '\0' && *at != '['; at++)
-        count += at == word->arguments || (at[-1] == ' ' && *at != '[');
-    return count;
-}
-
-static void run_next(void)
-{
-    const struct word *word = find_word(script[0]);
-    char **arguments = ++script;
-
-    if (word == NULL)
-        fail("'%s' is not a word; 'misbehave help' lists them", script[-1]);
-    for (int left = count_arguments(word); left > 0; left--) {
-        if (*script == NULL)
-            fail("'%s' needs %s", word->name, word->arguments);
-        script++;
-    }
-    word->run(arguments);
-}
-
-void script_run_options(void)
-{
-    while (*script != NULL) {
-        const struct word *word = find_word(*script);
-
-        if (word == NULL || word->kind != OPTION)
-            fail("'%s' comes after a server and would never be done", *script);
-        run_next();
-    }
 }
 
 int main(int argc, char **argv)
@@ -206,15 +138,14 @@ int main(int argc, char **argv)
     long long left_ms;
     int code;
 
-    settings.argv = argv;
+    misbehave_argv = argv;
     settings.argv0 = argc > 0 ? argv[0] : "misbehave";
-    script = argc > 0 ? argv + 1 : argv;
-    limit_start(MAX_MS_DEFAULT);
+    script_begin(words, sizeof words / sizeof words[0], argc > 0 ? argv + 1 : argv);
+    limit_start(LIMIT_MS_DEFAULT);
     listen_start();
     if (script_peek() == NULL)
         fail("no words; 'misbehave help' lists them");
-    while (script_peek() != NULL)
-        run_next();
+    script_run();
     if (settings.stay || limit_get_exit(&left_ms, &code))
         limit_sleep_forever();
     return 0;

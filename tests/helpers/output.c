@@ -1,45 +1,30 @@
-#define _POSIX_C_SOURCE 200809L
+#include "script.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "misbehave.h"
+#define STANDARD_ERROR 2
+#define LINE_BYTES     8192
+#define FLOOD_LINE     64 /* bytes, of which 15 are the offset */
+#define WAIT_MS_MAX    30000
 
-#define FLOOD_LINE  64 /* bytes, of which 15 are the offset */
-#define WAIT_MS_MAX 30000
-
-void output_write(int fd, const char *bytes, size_t length)
+/* With a new line, in a buffer of LINE_BYTES; 'what' is for who hears that it has no room. */
+static size_t make_line(char *ret_line, const char *text, const char *what)
 {
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
+    int length = snprintf(ret_line, LINE_BYTES, "%s\n", text);
 
-        if (written == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            struct pollfd item = { .fd = fd, .events = POLLOUT };
-
-            (void)poll(&item, 1, -1);
-        } else if (written == -1 && errno != EINTR) {
-            fail("cannot write to descriptor %d: %s", fd, strerror(errno));
-        } else if (written > 0) {
-            bytes += written;
-            length -= (size_t)written;
-        }
-    }
+    if (length < 0 || length >= LINE_BYTES)
+        script_refuse((struct fault) { REFUSAL_TOO_LONG, .about = what });
+    return (size_t)length;
 }
 
 static void write_line(int fd, const char *text)
 {
-    char line[8192];
-    int length = snprintf(line, sizeof line, "%s\n", text);
+    char line[LINE_BYTES];
+    size_t length = make_line(line, text, "line");
 
-    if (length < 0 || length >= (int)sizeof line)
-        fail("the text is too long");
-    output_write(fd, line, (size_t)length);
+    output_write(fd, line, length);
 }
 
 void word_print(char **arguments)
@@ -49,7 +34,7 @@ void word_print(char **arguments)
 
 void word_print_err(char **arguments)
 {
-    write_line(STDERR_FILENO, arguments[0]);
+    write_line(STANDARD_ERROR, arguments[0]);
 }
 
 void word_no_newline(char **arguments)
@@ -78,8 +63,8 @@ void word_lines(char **arguments)
 
 void word_long_line(char **arguments)
 {
+    static char piece[65536];
     long long left = script_number(arguments[0], 1LL << 40);
-    char piece[65536];
 
     memset(piece, 'x', sizeof piece);
     while (left > 0) {
@@ -103,8 +88,9 @@ void word_binary(char **arguments)
 
 void word_flood(char **arguments)
 {
+    static char piece[1024 * FLOOD_LINE];
     long long total = script_number(arguments[0], 1LL << 40);
-    char piece[1024 * FLOOD_LINE], offset[24];
+    char offset[24];
 
     memset(piece, '.', sizeof piece);
     for (size_t i = FLOOD_LINE - 1; i < sizeof piece; i += FLOOD_LINE)
@@ -121,36 +107,11 @@ void word_flood(char **arguments)
     }
 }
 
-void word_cat(char **arguments)
-{
-    char bytes[65536];
-    ssize_t got;
-
-    (void)arguments;
-    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) != 0) {
-        if (got == -1 && errno != EINTR)
-            fail("cannot read standard input: %s", strerror(errno));
-        if (got > 0)
-            output_write(settings.output_fd, bytes, (size_t)got);
-    }
-}
-
-void output_append(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-
-    if (fd == -1)
-        fail("cannot open %s: %s", path, strerror(errno));
-    output_write(fd, text, strlen(text));
-    close(fd);
-}
-
 void word_append(char **arguments)
 {
-    char line[8192];
+    char line[LINE_BYTES];
 
-    if (snprintf(line, sizeof line, "%s\n", arguments[1]) >= (int)sizeof line)
-        fail("the text is too long");
+    (void)make_line(line, arguments[1], "append");
     output_append(arguments[0], line);
 }
 
@@ -163,48 +124,30 @@ void word_own_pid(char **arguments)
 {
     char line[32];
 
-    snprintf(line, sizeof line, "%ld\n", (long)getpid());
+    snprintf(line, sizeof line, "%lld\n", output_own_pid());
     output_append(arguments[0], line);
-}
-
-/* Held as long as this process lives. */
-void word_alone(char **arguments)
-{
-    int fd = open(arguments[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-    if (fd == -1)
-        fail("%s: %s", arguments[0], strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return;
-    if (errno != EWOULDBLOCK)
-        fail("%s: %s", arguments[0], strerror(errno));
-    word_own_pid(arguments + 1);
 }
 
 void word_wait_for(char **arguments)
 {
     int64_t end_ms = limit_now_ms() + WAIT_MS_MAX;
-    struct stat unused;
 
-    while (stat(arguments[0], &unused) == -1) {
+    while (!output_is_there(arguments[0])) {
         if (limit_now_ms() >= end_ms)
-            fail("%s did not come in %d ms", arguments[0], WAIT_MS_MAX);
+            script_refuse((struct fault) {
+                    REFUSAL_DID_NOT_COME, .about = arguments[0], .max = WAIT_MS_MAX });
         limit_sleep_us(2000);
     }
 }
 
 void word_exit_if(char **arguments)
 {
-    struct stat unused;
-
-    if (stat(arguments[0], &unused) == 0)
+    if (output_is_there(arguments[0]))
         exit((int)script_number(arguments[1], 255));
 }
 
 void word_exit_unless(char **arguments)
 {
-    struct stat unused;
-
-    if (stat(arguments[0], &unused) == -1)
+    if (!output_is_there(arguments[0]))
         exit((int)script_number(arguments[1], 255));
 }

@@ -332,7 +332,7 @@ void word_report(char **arguments)
         fail("out of memory");
     put_process(file);
     put_groups(file);
-    put_list(file, "argv", settings.argv);
+    put_list(file, "argv", misbehave_argv);
     put_environment(file);
     put_signals(file);
     put_proc_status(file);

@@ -11,22 +11,10 @@
 #include <unistd.h>
 
 #include "misbehave.h"
+#include "serve.h"
 
-#define VISITORS_MAX   256
-#define REQUEST_MAX    8192
-#define DRIP_EVERY_MS  1000
-#define TLS_FIRST_BYTE 0x16
-#define NEVER          INT64_MAX
-
-enum manner {
-    MANNER_HTTP,
-    MANNER_SILENT,
-    MANNER_BANNER,
-    MANNER_DRIP,
-    MANNER_CLOSE,
-    MANNER_TLS,
-    MANNER_RESET
-};
+#define VISITORS_MAX 256
+#define NEVER        INT64_MAX
 
 struct visitor {
     int fd;         /* -1: nobody */
@@ -39,6 +27,7 @@ static struct visitor visitors[VISITORS_MAX];
 static enum manner manner;
 static const char *banner;
 static int answered;
+static bool blocking; /* leave the listener's O_NONBLOCK as it is */
 
 static void leave(struct visitor *visitor)
 {
@@ -101,7 +90,7 @@ static void put_body(FILE *file, const struct visitor *visitor)
 static void answer_http(struct visitor *visitor)
 {
     bool head_only = strncmp(visitor->bytes, "HEAD ", 5) == 0;
-    char head[256];
+    char head[HEAD_MAX];
     char *body = NULL;
     size_t length = 0;
     FILE *file = open_memstream(&body, &length);
@@ -112,10 +101,7 @@ static void answer_http(struct visitor *visitor)
     put_body(file, visitor);
     if (fclose(file) != 0)
         fail("out of memory");
-    snprintf(head, sizeof head,
-            "HTTP/1.1 %d Asked For\r\nContent-Type: application/json\r\n"
-            "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-            settings.status, length);
+    serve_format_head(head, length);
     say(visitor, head, strlen(head));
     if (!head_only)
         say(visitor, body, length);
@@ -127,35 +113,15 @@ static void answer_http(struct visitor *visitor)
 
 static void drip(struct visitor *visitor, int64_t now_ms)
 {
-    static const char text[] = "HTTP/1.1 200 OK\r\nX-Drip: ";
-    char next = 'x';
+    char next = serve_drip_byte(visitor->used);
 
-    if (visitor->used < sizeof text - 1)
-        next = text[visitor->used];
     visitor->used++;
     visitor->due_ms = now_ms + DRIP_EVERY_MS;
     say(visitor, &next, 1);
 }
 
-/* What the test wants to be said from now on. */
-static void read_answers(void)
-{
-    FILE *file = settings.answers != NULL ? fopen(settings.answers, "re") : NULL;
-    char text[64] = "";
-    char *end;
-
-    if (file == NULL)
-        return;
-    if (fgets(text, sizeof text, file) == NULL)
-        fail("%s is empty", settings.answers);
-    fclose(file);
-    settings.status = (int)strtol(text, &end, 10);
-    settings.slow_ms = (int)strtol(end, NULL, 10);
-}
-
 static void hear(struct visitor *visitor, int64_t now_ms)
 {
-    static const unsigned char alert[] = { 0x15, 3, 1, 0, 2, 2, 40 }; /* fatal: handshake_failure */
     char ignored[REQUEST_MAX];
     bool keep = manner == MANNER_HTTP && visitor->used < sizeof visitor->bytes - 1;
     char *to = keep ? visitor->bytes + visitor->used : ignored;
@@ -168,13 +134,13 @@ static void hear(struct visitor *visitor, int64_t now_ms)
         leave(visitor);
     } else if (manner == MANNER_TLS) {
         if ((unsigned char)to[0] == TLS_FIRST_BYTE)
-            say(visitor, alert, sizeof alert);
+            say(visitor, serve_alert, sizeof serve_alert);
         leave(visitor);
     } else if (keep) {
         visitor->used += (size_t)got;
         visitor->bytes[visitor->used] = '\0';
         if (visitor->due_ms == NEVER && strstr(visitor->bytes, "\r\n\r\n") != NULL) {
-            read_answers();
+            serve_read_answers();
             visitor->due_ms = now_ms + settings.slow_ms;
         }
     }
@@ -258,7 +224,13 @@ static nfds_t prepare_poll(struct pollfd *items, int *places, int listen_fd, int
     return count;
 }
 
-static _Noreturn void serve(enum manner wanted)
+void word_blocking(char **arguments)
+{
+    (void)arguments;
+    blocking = true;
+}
+
+_Noreturn void serve(enum manner wanted, const char *text)
 {
     static struct pollfd items[1 + VISITORS_MAX];
     static int places[VISITORS_MAX];
@@ -266,10 +238,11 @@ static _Noreturn void serve(enum manner wanted)
     int timeout_ms;
 
     manner = wanted;
+    banner = text;
     script_run_options();
     signals_set(SIGPIPE, SIG_IGN);
     /* Else accept() may wait for ever for a visitor whom another process has welcomed. */
-    if (!settings.blocking)
+    if (!blocking)
         (void)fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
     for (int i = 0; i < VISITORS_MAX; i++)
         visitors[i].fd = -1;
@@ -289,46 +262,4 @@ static _Noreturn void serve(enum manner wanted)
         for (int i = 0; i < VISITORS_MAX; i++)
             act_when_due(&visitors[i], now_ms);
     }
-}
-
-void word_serve(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_HTTP);
-}
-
-void word_accept_silent(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_SILENT);
-}
-
-void word_banner(char **arguments)
-{
-    banner = arguments[0];
-    serve(MANNER_BANNER);
-}
-
-void word_drip(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_DRIP);
-}
-
-void word_close_at_once(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_CLOSE);
-}
-
-void word_tls_like(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_TLS);
-}
-
-void word_rst(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_RESET);
 }

@@ -1,8 +1,10 @@
+#include "script.h"
+
 #include <stdlib.h>
 
-#include "misbehave.h"
-
 #define MS_MAX 3600000 /* an hour */
+
+struct settings settings = { .output_fd = 1, .status = 200 };
 
 void word_max_seconds(char **arguments)
 {
@@ -34,30 +36,21 @@ void word_code(char **arguments)
     settings.exit_code = (int)script_number(arguments[0], 255);
 }
 
-void word_blocking(char **arguments)
-{
-    (void)arguments;
-    settings.blocking = true;
-}
-
 void word_for(char **arguments)
 {
     limit_exit_after(script_number(arguments[0], MS_MAX), 0);
+    settings.stay = true;
 }
 
 void word_exit_after_ms(char **arguments)
 {
     limit_exit_after(script_number(arguments[0], MS_MAX), (int)script_number(arguments[1], 255));
+    settings.stay = true;
 }
 
 void word_pids(char **arguments)
 {
     settings.pids = arguments[0];
-}
-
-void word_to(char **arguments)
-{
-    settings.output_fd = (int)script_number(arguments[0], 65535);
 }
 
 void word_exit(char **arguments)

@@ -13,11 +13,6 @@
 #define HANDLE_MAX   4096 /* they are multiples of four, from four on */
 #define OBJECT_BYTES 2048
 
-void word_pids(char **arguments)
-{
-    settings.pids = arguments[0];
-}
-
 /* ---- Trees ----------------------------------------------------------------------------------- */
 
 /* Before the child can be ended, so that none is missed. */
@@ -27,7 +22,7 @@ static void note_pid(DWORD pid)
 
     snprintf(text, sizeof text, "%lu\n", (unsigned long)pid);
     if (settings.pids != NULL)
-        append_text(settings.pids, text);
+        output_append(settings.pids, text);
 }
 
 static void start(const char *words, DWORD flags)
@@ -36,7 +31,7 @@ static void start(const char *words, DWORD flags)
     PROCESS_INFORMATION made;
     char line[LINE_BYTES];
 
-    snprintf(line, sizeof line, "\"%s\" %s%s%s %s", settings.program,
+    snprintf(line, sizeof line, "\"%s\" %s%s%s %s", settings.argv0,
             settings.pids != NULL ? "pids \"" : "", settings.pids != NULL ? settings.pids : "",
             settings.pids != NULL ? "\"" : "", words);
     if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, flags, NULL, NULL, &info, &made))
@@ -109,6 +104,24 @@ void word_die(char **arguments)
 }
 
 /* ---- What it has been given ------------------------------------------------------------------ */
+
+static void put_string(FILE *file, const char *text)
+{
+    if (text == NULL) {
+        fputs("null", file);
+        return;
+    }
+    fputc('"', file);
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < ' ' || c == '"' || c == '\\')
+            fprintf(file, "\\u%04x", (unsigned)c);
+        else
+            fputc(c, file);
+    }
+    fputc('"', file);
+}
 
 static void put_environment(FILE *file)
 {

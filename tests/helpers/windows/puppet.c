@@ -99,7 +99,7 @@ static DWORD obey(char **words, int count)
     else if (strcmp(order, "begin") == 0 && count == 3)
         (void)CloseHandle(begin(words[1], words[2]));
     else if (strcmp(order, "say") == 0 && count == 3)
-        write_out((int)script_number(words[1], 2), words[2], strlen(words[2]));
+        output_write((int)script_number(words[1], 2), words[2], strlen(words[2]));
     else if (strcmp(order, "ready") == 0 && count == 1)
         say_ready();
     else if (strcmp(order, "hello") != 0 && (strcmp(order, "exit") != 0 || count != 2))

@@ -1,3 +1,4 @@
+#include "serve.h"
 #include "misbehave.h"
 
 #include <stdlib.h>
@@ -8,22 +9,9 @@
 
 #include <windows.h>
 
-#define REQUEST_MAX 8192
-
-#define TLS_FIRST_BYTE 0x16
-
-enum manner {
-    MANNER_HTTP,
-    MANNER_SILENT,
-    MANNER_BANNER,
-    MANNER_CLOSE,
-    MANNER_DRIP,
-    MANNER_TLS,
-    MANNER_RESET
-};
-
 static enum manner manner;
 static const char *banner;
+static SOCKET listener = INVALID_SOCKET; /* where visitors come in; none: not decided */
 static volatile LONG answered;
 
 void serve_begin(void)
@@ -43,8 +31,7 @@ void word_listen_fd(char **arguments)
     (void)arguments;
     if (list == NULL)
         fail("listen-fd", "SVCMGR_LISTEN_HANDLES is not set");
-    settings.listen_handle = strtoull(list, NULL, 10);
-    settings.has_listener = true;
+    listener = (SOCKET)strtoull(list, NULL, 10);
 }
 
 static SOCKET bind_v4(const char *host, unsigned short port)
@@ -99,8 +86,7 @@ static SOCKET make(const char *address, bool listens)
 
 void word_bind(char **arguments)
 {
-    settings.listen_handle = make(arguments[0], true);
-    settings.has_listener = true;
+    listener = make(arguments[0], true);
 }
 
 void word_listen_silent(char **arguments)
@@ -122,28 +108,12 @@ static void say(SOCKET visitor, const char *text)
     (void)send(visitor, text, (int)strlen(text), 0);
 }
 
-/* What the test wants to be said from now on. */
-static void read_answers(void)
-{
-    FILE *file = settings.answers != NULL ? fopen(settings.answers, "rb") : NULL;
-    char text[64] = "";
-    char *end;
-
-    if (file == NULL)
-        return;
-    if (fgets(text, sizeof text, file) == NULL)
-        fail(settings.answers, "is empty");
-    fclose(file);
-    settings.status = (int)strtol(text, &end, 10);
-    settings.slow_ms = (int)strtol(end, NULL, 10);
-}
-
 static void answer_http(SOCKET visitor, const char *request)
 {
     const char *asked = strstr(request, "env=");
     const char *generation = getenv("SVCMGR_GENERATION");
     char body[2048];
-    char head[256];
+    char head[HEAD_MAX];
     char name[128];
     LONG number = InterlockedIncrement(&answered);
 
@@ -156,10 +126,7 @@ static void answer_http(SOCKET visitor, const char *request)
             (long)number, getenv("SVCMGR_NAME") != NULL ? getenv("SVCMGR_NAME") : "",
             getenv("SVCMGR_INSTANCE") != NULL ? getenv("SVCMGR_INSTANCE") : "", name,
             getenv(name) != NULL ? getenv(name) : "");
-    snprintf(head, sizeof head,
-            "HTTP/1.1 %d Asked For\r\nContent-Type: application/json\r\nContent-Length: %u\r\n"
-            "Connection: close\r\n\r\n",
-            settings.status, (unsigned)strlen(body));
+    serve_format_head(head, strlen(body));
     say(visitor, head);
     say(visitor, body);
     (void)shutdown(visitor, SD_SEND);
@@ -183,7 +150,7 @@ static DWORD WINAPI hear(void *argument)
         used += got;
         request[used] = '\0';
     }
-    read_answers();
+    serve_read_answers();
     if (settings.slow_ms > 0)
         Sleep((DWORD)settings.slow_ms);
     answer_http(visitor, request);
@@ -194,12 +161,13 @@ out:
 
 static DWORD WINAPI drip(void *argument)
 {
-    static const char text[] = "HTTP/1.1 200 OK\r\nX-Drip: ";
     SOCKET visitor = (SOCKET)argument;
 
     for (size_t i = 0;; i++) {
-        Sleep(1000);
-        if (send(visitor, i < sizeof text - 1 ? text + i : "x", 1, 0) != 1)
+        char next = serve_drip_byte(i);
+
+        Sleep(DRIP_EVERY_MS);
+        if (send(visitor, &next, 1, 0) != 1)
             break;
     }
     (void)closesocket(visitor);
@@ -208,12 +176,11 @@ static DWORD WINAPI drip(void *argument)
 
 static DWORD WINAPI hear_tls(void *argument)
 {
-    static const char alert[] = { 0x15, 3, 1, 0, 2, 2, 40 }; /* fatal: handshake_failure */
     SOCKET visitor = (SOCKET)argument;
     char bytes[REQUEST_MAX];
 
     if (recv(visitor, bytes, sizeof bytes, 0) > 0 && bytes[0] == TLS_FIRST_BYTE)
-        (void)send(visitor, alert, sizeof alert, 0);
+        (void)send(visitor, (const char *)serve_alert, sizeof serve_alert, 0);
     (void)shutdown(visitor, SD_SEND);
     (void)closesocket(visitor);
     return 0;
@@ -257,60 +224,19 @@ static void welcome(SOCKET visitor)
     }
 }
 
-static void serve(enum manner how)
+_Noreturn void serve(enum manner how, const char *text)
 {
     manner = how;
+    banner = text;
     script_run_options();
-    if (!settings.has_listener)
+    if (listener == INVALID_SOCKET)
         word_listen_fd(NULL);
     for (;;) {
-        SOCKET visitor = accept((SOCKET)settings.listen_handle, NULL, NULL);
+        SOCKET visitor = accept(listener, NULL, NULL);
 
         if (visitor != INVALID_SOCKET)
             welcome(visitor);
         else
             Sleep(1);
     }
-}
-
-void word_serve(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_HTTP);
-}
-
-void word_accept_silent(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_SILENT);
-}
-
-void word_banner(char **arguments)
-{
-    banner = arguments[0];
-    serve(MANNER_BANNER);
-}
-
-void word_close_at_once(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_CLOSE);
-}
-
-void word_drip(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_DRIP);
-}
-
-void word_tls_like(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_TLS);
-}
-
-void word_rst(char **arguments)
-{
-    (void)arguments;
-    serve(MANNER_RESET);
 }
