@@ -1,6 +1,5 @@
-/* A program in svcmgr's place that says what a new version would say of itself, and then does not
- * take over: what it does instead is the first word in the file "mode" beside it. */
-#include <stdio.h>
+#include "impostor.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,33 +11,17 @@
 #define KIND_HELLO  0
 #define MARK        3
 
-static void read_mode(char *ret_mode, int size)
+FILE *impostor_open_mode(void)
 {
     WCHAR path[MAX_PATH + 8];
     WCHAR *end;
-    FILE *file;
 
-    ret_mode[0] = '\0';
     (void)GetModuleFileNameW(NULL, path, MAX_PATH);
     end = wcsrchr(path, L'\\');
     if (end == NULL)
-        return;
+        return NULL;
     wcscpy(end + 1, L"mode");
-    file = _wfopen(path, L"r");
-    if (file == NULL)
-        return;
-    if (fgets(ret_mode, size, file) == NULL)
-        ret_mode[0] = '\0';
-    ret_mode[strcspn(ret_mode, "\n")] = '\0';
-    (void)fclose(file);
-}
-
-static int checks_itself(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "self-check") == 0)
-            return 1;
-    return 0;
+    return _wfopen(path, L"r");
 }
 
 static void greet(void)
@@ -71,23 +54,8 @@ static void write_marker(int argc, char **argv)
         exit(9);
 }
 
-int main(int argc, char **argv)
+int impostor_act(const char *mode, int argc, char **argv)
 {
-    char mode[64];
-
-    read_mode(mode, sizeof mode);
-    if (checks_itself(argc, argv) && strncmp(mode, "check-", 6) != 0) {
-        (void)puts("svcmgr 9.9.9");
-        return 0;
-    }
-    if (strcmp(mode, "check-fails") == 0) {
-        (void)puts("the record is of an unknown kind");
-        return 1;
-    }
-    if (strcmp(mode, "check-lies") == 0) {
-        (void)puts("hello");
-        return 0;
-    }
     if (strncmp(mode, "greets-", 7) == 0)
         greet();
     if (strcmp(mode, "greets-spoils") == 0)
