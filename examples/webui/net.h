@@ -1,5 +1,5 @@
 /* What a server needs of its system: sockets that do not block, waiting for several of them, the
- * wish to stop, and a few small things.  net_posix.c and net_windows.c. */
+ * wish to stop, and a few small things.  net.c, with net_posix.c or net_windows.c. */
 #ifndef WEBUI_NET_H
 #define WEBUI_NET_H
 

@@ -1,19 +1,13 @@
-#define _POSIX_C_SOURCE 200809L
-#define _DARWIN_C_SOURCE
+#include "sockets.h"
 
-#include "net.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -22,13 +16,6 @@
 #define FIRST_PASSED_FD 3
 #define PASSED_MAX      8
 #define ITEMS_MAX       1024
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un local;
-};
 
 /* Written by the handler of SIGTERM and SIGINT. */
 static int signal_pipe[2] = { -1, -1 };
@@ -65,16 +52,6 @@ const char *net_problem(void)
 
 /* ---- Listening ------------------------------------------------------------------------------- */
 
-static bool is_listening_stream(int fd)
-{
-    int type = 0, listening = 0;
-    socklen_t type_size = sizeof type, listening_size = sizeof listening;
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM &&
-            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_size) == 0 &&
-            listening != 0;
-}
-
 /* O_NONBLOCK belongs to the open socket, which the service manager and the next generation share
  * with us, not to our descriptor.  It is set all the same, since nothing else keeps accept() from
  * blocking for ever when the other generation takes the connection that poll() has shown to both:
@@ -82,7 +59,7 @@ static bool is_listening_stream(int fd)
  * cannot be opened a second time.  A service manager clears the flag before it starts a program
  * (svcmgr does), so that a next generation that wants to block can.  While both run, the flag may
  * therefore be off: accept() is only called right after poll() has said that somebody waits. */
-static int make_ready(int fd, char *text, size_t size)
+int net_make_ready(net_handle fd, char *text, size_t size)
 {
     int flags = fcntl(fd, F_GETFL);
 
@@ -118,82 +95,23 @@ int net_take_passed(net_socket *ret_sockets, int max, char *text, size_t size)
     for (int i = 0; i < (int)count; i++) {
         int fd = FIRST_PASSED_FD + i;
 
-        if (!is_listening_stream(fd)) {
+        if (!net_is_listening_stream(fd)) {
             snprintf(text, size, "passed descriptor %d is not a listening socket", fd);
             return -1;
         }
-        if (make_ready(fd, text, size) == -1)
+        if (net_make_ready(fd, text, size) == -1)
             return -1;
         ret_sockets[i] = fd;
     }
     return (int)count;
 }
 
-void net_describe(net_socket s, char *ret_url, size_t size, unsigned *ret_port)
+void net_describe_other(const struct sockaddr_storage *address, char *ret_url, size_t size)
 {
-    union any_address address;
-    socklen_t length = sizeof address;
-    char host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr_un *local = (const struct sockaddr_un *)address;
 
-    memset(&address, 0, sizeof address);
-    snprintf(ret_url, size, "unknown");
-    if (getsockname((int)s, &address.any, &length) == -1)
-        return;
-    if (address.any.sa_family == AF_INET) {
-        *ret_port = ntohs(address.v4.sin_port);
-        inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
-        snprintf(ret_url, size, "http://%s:%u", host, *ret_port);
-    } else if (address.any.sa_family == AF_INET6) {
-        *ret_port = ntohs(address.v6.sin6_port);
-        inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
-        snprintf(ret_url, size, "http://[%s]:%u", host, *ret_port);
-    } else if (address.any.sa_family == AF_UNIX) {
-        snprintf(ret_url, size, "unix:%.*s", (int)sizeof address.local.sun_path,
-                address.local.sun_path);
-    }
-}
-
-static socklen_t parse_address(const char *host, int port, union any_address *ret_address)
-{
-    memset(ret_address, 0, sizeof *ret_address);
-    if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1) {
-        ret_address->v4.sin_family = AF_INET;
-        ret_address->v4.sin_port = htons((uint16_t)port);
-        return sizeof ret_address->v4;
-    }
-    if (inet_pton(AF_INET6, host, &ret_address->v6.sin6_addr) == 1) {
-        ret_address->v6.sin6_family = AF_INET6;
-        ret_address->v6.sin6_port = htons((uint16_t)port);
-        return sizeof ret_address->v6;
-    }
-    return 0;
-}
-
-net_socket net_listen(const char *host, int port, char *text, size_t size)
-{
-    int on = 1;
-    union any_address address;
-    socklen_t length = parse_address(host, port, &address);
-    int fd = -1;
-
-    if (length == 0) {
-        snprintf(text, size, "HOST='%s' is not an IPv4 or IPv6 address", host);
-        return NET_NO_SOCKET;
-    }
-    /* SO_REUSEADDR for what a predecessor left in TIME_WAIT.  It lets nobody share the port. */
-    fd = socket(address.any.sa_family, SOCK_STREAM, 0);
-    if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
-            bind(fd, &address.any, length) == -1 || listen(fd, SOMAXCONN) == -1) {
-        snprintf(text, size, "cannot listen on %s port %d: %s", host, port, strerror(errno));
-        goto failed;
-    }
-    if (make_ready(fd, text, size) == -1)
-        goto failed;
-    return fd;
-failed:
-    if (fd != -1)
-        close(fd);
-    return NET_NO_SOCKET;
+    if (address->ss_family == AF_UNIX)
+        snprintf(ret_url, size, "unix:%.*s", (int)sizeof local->sun_path, local->sun_path);
 }
 
 /* ---- Connections ----------------------------------------------------------------------------- */
@@ -287,7 +205,7 @@ bool net_wait(struct net_item *items, int count, int timeout_ms)
 /* ---- Stopping -------------------------------------------------------------------------------- */
 
 /* Besides waking the loop, puts our end of the pipe in the place of each socket that was handed
- * over.  Such a socket may block (see make_ready()); if the signal comes between poll() and
+ * over.  Such a socket may block (see net_make_ready()); if the signal comes between poll() and
  * accept(), accept() now fails instead of waiting for a connection that nobody may ever make. */
 static void on_stop_signal(int number)
 {

@@ -1,7 +1,4 @@
-#include "net.h"
-
-#include <winsock2.h>
-#include <ws2tcpip.h>
+#include "sockets.h"
 
 #include <windows.h>
 
@@ -10,12 +7,6 @@
 #include <string.h>
 
 #define ITEMS_MAX 1024
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
 
 /* A datagram socket that is connected to itself: the console's thread writes, net_wait() reads. */
 static SOCKET bell = INVALID_SOCKET;
@@ -59,22 +50,7 @@ const char *net_problem(void)
 
 /* ---- Listening ------------------------------------------------------------------------------- */
 
-static bool get_option(SOCKET s, int option, int *ret_value)
-{
-    int size = sizeof *ret_value;
-
-    return getsockopt(s, SOL_SOCKET, option, (char *)ret_value, &size) == 0;
-}
-
-static bool is_listening_stream(SOCKET s)
-{
-    int type = 0, listening = 0;
-
-    return get_option(s, SO_TYPE, &type) && type == SOCK_STREAM &&
-            get_option(s, SO_ACCEPTCONN, &listening) && listening != 0;
-}
-
-static int make_ready(SOCKET s, char *text, size_t size)
+int net_make_ready(net_handle s, char *text, size_t size)
 {
     u_long on = 1;
 
@@ -121,12 +97,12 @@ int net_take_passed(net_socket *ret_sockets, int max, char *text, size_t size)
             return -1;
         }
         s = import_socket(s);
-        if (!is_listening_stream(s)) {
+        if (!net_is_listening_stream(s)) {
             snprintf(text, size, "passed handle %.*s is not a listening socket", (int)(end - at),
                     at);
             return -1;
         }
-        if (make_ready(s, text, size) == -1)
+        if (net_make_ready(s, text, size) == -1)
             return -1;
         ret_sockets[count++] = (net_socket)s;
         at = *end == ':' ? end + 1 : end;
@@ -134,70 +110,11 @@ int net_take_passed(net_socket *ret_sockets, int max, char *text, size_t size)
     return count;
 }
 
-void net_describe(net_socket s, char *ret_url, size_t size, unsigned *ret_port)
+void net_describe_other(const struct sockaddr_storage *address, char *ret_url, size_t size)
 {
-    union any_address address;
-    int length = sizeof address;
-    char host[INET6_ADDRSTRLEN] = "?";
-
-    memset(&address, 0, sizeof address);
-    snprintf(ret_url, size, "unknown");
-    if (getsockname((SOCKET)s, &address.any, &length) != 0)
-        return;
-    if (address.any.sa_family == AF_INET) {
-        *ret_port = ntohs(address.v4.sin_port);
-        inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
-        snprintf(ret_url, size, "http://%s:%u", host, *ret_port);
-    } else if (address.any.sa_family == AF_INET6) {
-        *ret_port = ntohs(address.v6.sin6_port);
-        inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
-        snprintf(ret_url, size, "http://[%s]:%u", host, *ret_port);
-    }
-}
-
-static int parse_address(const char *host, int port, union any_address *ret_address)
-{
-    memset(ret_address, 0, sizeof *ret_address);
-    if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1) {
-        ret_address->v4.sin_family = AF_INET;
-        ret_address->v4.sin_port = htons((uint16_t)port);
-        return sizeof ret_address->v4;
-    }
-    if (inet_pton(AF_INET6, host, &ret_address->v6.sin6_addr) == 1) {
-        ret_address->v6.sin6_family = AF_INET6;
-        ret_address->v6.sin6_port = htons((uint16_t)port);
-        return sizeof ret_address->v6;
-    }
-    return 0;
-}
-
-net_socket net_listen(const char *host, int port, char *text, size_t size)
-{
-    union any_address address;
-    int length = parse_address(host, port, &address);
-    BOOL on = TRUE;
-    SOCKET s;
-
-    if (length == 0) {
-        snprintf(text, size, "HOST='%s' is not an IPv4 or IPv6 address", host);
-        return NET_NO_SOCKET;
-    }
-    /* Here SO_REUSEADDR would let somebody else take the port away: the opposite is wanted. */
-    s = socket(address.any.sa_family, SOCK_STREAM, 0);
-    if (s == INVALID_SOCKET ||
-            setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) != 0 ||
-            bind(s, &address.any, length) != 0 || listen(s, SOMAXCONN) != 0) {
-        snprintf(text, size, "cannot listen on %s port %d: %s", host, port,
-                problem_text(WSAGetLastError()));
-        goto failed;
-    }
-    if (make_ready(s, text, size) == -1)
-        goto failed;
-    return (net_socket)s;
-failed:
-    if (s != INVALID_SOCKET)
-        closesocket(s);
-    return NET_NO_SOCKET;
+    (void)address;
+    (void)ret_url;
+    (void)size;
 }
 
 /* ---- Connections ----------------------------------------------------------------------------- */
