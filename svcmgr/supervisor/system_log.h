@@ -30,8 +30,8 @@ struct system_log_source {
     bool goes_on;        /* what comes is the rest of a line that was too long for one entry */
 };
 
-/* Hands over the lines that end in there, if it is on.  A line may begin with its priority, "<4>text", as
- * sd-daemon(3) has it; that is not part of the entry's text. */
+/* Hands over the lines that end in there, if it is on.  A line may begin with its priority,
+ * "<4>text", as sd-daemon(3) has it; that is not part of the entry's text. */
 void system_log_piece(
         struct system_log *log, struct system_log_source *source, const char *data, size_t length);
 /* Nothing more comes: hands over what has no end. */
