@@ -150,6 +150,21 @@ def is_running(pid):
     return bool(fields) and int(fields[6]) & PF_EXITING == 0
 
 
+def open_files(pid):
+    """The targets of a process's descriptors: one may be closed meanwhile."""
+    files = []
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                files.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
+    return files
+
+
+def sockets_of(pid):
+    """The inodes of the sockets that a process has."""
+    return {int(name[8:-1]) for name in open_files(pid) if name.startswith("socket:")}
+
+
 def processes_with(needle):
     """Pids of live processes whose command line or environment holds needle."""
     found = []

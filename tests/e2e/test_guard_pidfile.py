@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 from strangers import Stranger, add_marked, assert_one_line, is_root
-from support import LIMIT, MISBEHAVE, WINDOWS, free_port, get, pauses, processes_with, wait_until
+from support import (LIMIT, MISBEHAVE, WINDOWS, free_port, get, open_files, pauses, processes_with,
+                     wait_until)
 
 HELLO_LIMIT = 5  # contract 2: the lock is held and nobody says hello
 
@@ -123,8 +124,7 @@ def test_the_program_does_not_inherit_the_lock(site):
     """A program that outlives both must not look like a supervisor."""
     add_marked(site, port=free_port())
     status = site.start()
-    files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{status['pid']}/fd")]
-    assert not [name for name in files if name.startswith(str(site.state_dir))]
+    assert not [name for name in open_files(status["pid"]) if name.startswith(str(site.state_dir))]
 
 
 # ---- What stands in its place -------------------------------------------------------------------
@@ -380,13 +380,3 @@ def is_locked(path):
         except BlockingIOError:
             return True
     return False
-
-
-def open_files(pid):
-    """The targets of a process's descriptors."""
-    files = []
-    with contextlib.suppress(OSError):
-        for entry in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                files.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
-    return files

@@ -9,7 +9,7 @@ import socket
 import pytest
 from instances import inherit, wait_for_status
 from managed import Manager, inode
-from support import LIMIT, PYTHON, WEBUI, free_port, get, wait_until
+from support import LIMIT, PYTHON, WEBUI, free_port, get, sockets_of, wait_until
 
 UNIT = "svcmgr-webui.socket"
 
@@ -46,17 +46,6 @@ def run_with(site, manager, handed, *options, **more):
     for _, one in handed:
         one.close()
     return main
-
-
-def sockets_of(pid):
-    """The inodes of the sockets that a process has."""
-    found = set()
-    for entry in os.scandir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            name = os.readlink(entry.path)
-            if name.startswith("socket:"):
-                found.add(int(name[8:-1]))
-    return found
 
 
 def test_a_socket_that_is_handed_over_is_the_services(site, manager):

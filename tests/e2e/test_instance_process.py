@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from strangers import NOBODY, is_root
-from support import LIMIT, MISBEHAVE, PYTHON, SVCMGR, free_port, wait_until
+from support import LIMIT, MISBEHAVE, PYTHON, SVCMGR, free_port, open_files, wait_until
 from test_instance_environment import add_reporter, read_report, report_of
 
 needs_root = pytest.mark.skipif(not is_root(), reason="needs root")
@@ -336,8 +336,7 @@ def test_a_background_supervisor_has_nothing_of_its_caller(site):
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
         for fd in (0, 1, 2):
             assert os.readlink(f"/proc/{pid}/fd/{fd}") == "/dev/null"
-        targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-        assert "/etc/passwd" not in targets
+        assert "/etc/passwd" not in open_files(pid)
         fields = dict(line.split(":\t", 1) for line in
                       proc(pid, "status").decode().splitlines() if ":\t" in line)
         assert int(fields["SigBlk"], 16) == 0

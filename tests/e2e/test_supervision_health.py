@@ -33,11 +33,11 @@ def test_so_many_failures_in_a_row_restart_the_service(site):
 
 
 def test_fewer_failures_than_that_do_nothing(site):
-    answers = add_server(site, health={"failures": 4, "interval": "300ms"}, restart=AGAIN)
+    answers = add_server(site, health={"failures": 1000}, restart=AGAIN)
     before = site.start("web")
     for _ in range(2):
         answers.are(500)
-        status = wait_for_status(site, "web", lambda now: now["health"]["failures"] == 2)
+        status = wait_for_status(site, "web", lambda now: now["health"]["failures"] >= 2)
         assert (status["state"], status["health"]["status"]) == ("ready", "unhealthy")
         assert status["health"]["reply"] == "HTTP 500 from /health"
         answers.are(200)
@@ -47,7 +47,8 @@ def test_fewer_failures_than_that_do_nothing(site):
 
 
 def test_one_late_answer_never_kills(site):
-    answers = add_server(site, health={"failures": 2, "timeout": "1s", "interval": "2s"},
+    interval = "5s" if WINDOWS else "2s"  # in which the failure has to be seen
+    answers = add_server(site, health={"failures": 2, "timeout": "1s", "interval": interval},
                          restart=AGAIN)
     before = site.start("web")
     answers.are(200, 1500)

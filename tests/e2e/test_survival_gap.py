@@ -8,7 +8,7 @@ import nthcall
 import pytest
 from instances import Control, add_puppet, start_puppet, states, wait_for_status
 from strangers import silent_listener
-from support import MISBEHAVE, PORTABLE, get, left_of, pid_is_alive, wait_until
+from support import MISBEHAVE, PORTABLE, get, left_of, pid_is_alive, sockets_of, wait_until
 from test_guard_record import read_record
 from test_survival import KEPT, gap, is_another, kill_supervisor
 
@@ -68,7 +68,7 @@ def test_a_command_that_comes_in_the_gap_does_its_work(site, words):
     with gap(site):
         asking = site.spawn(*words)
         # It is connected when it waits; then its supervisor dies.
-        wait_until(lambda: asking.poll() is not None or has_control_socket(asking.pid))
+        wait_until(lambda: asking.poll() is not None or sockets_of(asking.pid))
     assert asking.wait(20) == 0
     if words[0] == "signal":
         wait_until(lambda: "caught USR1" in site.log("web"))
@@ -76,13 +76,6 @@ def test_a_command_that_comes_in_the_gap_does_its_work(site, words):
         assert site.status("web")["generation"] == 2
     elif words[0] == "stop":
         assert left_of(before, "pid", "keeper_pid") == []
-
-
-def has_control_socket(pid):
-    with contextlib.suppress(OSError):
-        return any(os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
-                   for fd in os.listdir(f"/proc/{pid}/fd"))
-    return False
 
 
 def test_a_stop_that_is_asked_for_in_the_gap_is_remembered(site):

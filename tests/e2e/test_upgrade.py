@@ -306,9 +306,9 @@ def test_a_stop_does_not_wait_for_a_self_check(site, installed):
     wait_until(started.exists)
     result = site.svcmgr("stop", "web")
     assert result.code == 0, result
-    assert not processes_with(str(site.directory / "state"))
     assert upgrading.wait(LIMIT) == 1
     assert "asked to stop meanwhile" in upgrading.stderr.read()
+    assert not processes_with(str(site.directory / "state"))
     assert not (site.state_of("web") / "self-check").exists()
 
 

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from stand_in import GUI
-from support import LIMIT, PYTHON, WEBUI, free_port, get, pid_is_alive, wait_until
+from support import (LIMIT, PYTHON, WEBUI, free_port, get, pid_is_alive, sockets_of,
+                     wait_until)
 
 LABEL = "svcmgr.webui"
 
@@ -351,12 +352,6 @@ def can_connect(port):
 
 
 # ---- Sockets -------------------------------------------------------------------------------------
-
-
-def sockets_of(pid):
-    return {os.stat(f"/proc/{pid}/fd/{number}").st_ino for number in os.listdir(f"/proc/{pid}/fd")
-            if os.path.exists(f"/proc/{pid}/fd/{number}") or
-            os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")}
 
 
 def test_the_sockets_of_the_plist_are_the_services(site, launchd):
