@@ -72,10 +72,5 @@ if [ $result = 1 ]; then
 fi
 tail -n 4 "$work/ctest.log"
 
-# One program serves all of Wine's processes: more tests at once would only wait for it.  Their files
-# lie in a folder of their own: pytest's own is cleared by other runs of it.
-place=$(mktemp -d)
-SVCMGR_BUILD=$PWD/$work /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp "$place/t" -n 2 -rs \
-    --durations 40 --durations-min 3 \
-    tests/e2e
-rm -rf "$place"
+# One program serves all of Wine's processes: more tests at once would only wait for it.
+SVCMGR_BUILD=$PWD/$work tests/e2e.sh 2 --durations 40 --durations-min 3 -rs
