@@ -4,18 +4,11 @@
 #include <string.h>
 
 #include "config.h"
+#include "fuzz.h"
 #include "signal_name.h"
 #include "str.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_words(const struct config_words *words)
 {

@@ -3,17 +3,10 @@
 #include <string.h>
 
 #include "env_file.h"
+#include "fuzz.h"
 #include "str.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_entry(const struct env_file_entry *entry, size_t size)
 {

@@ -4,18 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "json.h"
 #include "json_write.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 /* Numbers are written as text that gives the same double again. */
 static void write_node(struct json_writer *writer, const cJSON *node)

@@ -4,19 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "launchd_render.h"
 #include "launchd_reply.h"
 #include "xml_text.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void read_reply(const char *text)
 {
@@ -71,13 +64,10 @@ static void write_and_read(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    char *text = malloc(size + 1);
+    char *text = fuzz_text(bytes, size);
 
     if (text == NULL)
         return 0;
-    if (size > 0)
-        memcpy(text, bytes, size);
-    text[size] = '\0';
     read_reply(text);
     read_plist(text);
     write_and_read(text);

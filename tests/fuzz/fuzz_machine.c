@@ -3,17 +3,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "fuzz.h"
 #include "world.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct input {
     const uint8_t *bytes;

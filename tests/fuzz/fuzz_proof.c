@@ -3,18 +3,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "marker.h"
 #include "proof.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_lines(struct proof *proof, const char *text, size_t size, size_t said_max)
 {

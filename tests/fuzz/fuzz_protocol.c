@@ -5,20 +5,13 @@
 
 #include "base64.h"
 #include "exec_delta.h"
+#include "fuzz.h"
 #include "line.h"
 #include "protocol.h"
 
 #include "banned.h"
 
 #define LINE_BYTES 4096
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_answer(const struct protocol_id *id, int code, const struct err *err)
 {

@@ -2,17 +2,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "record.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -2,18 +2,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "reply.h"
 #include "str.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_description(const char *bytes, size_t size, size_t room)
 {

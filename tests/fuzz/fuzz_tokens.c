@@ -4,17 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "tokens.h"
 
 #include "banned.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void check_text(const char *text, const struct tokens_context *context)
 {
@@ -44,13 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         { .name = "b", .address = { .family = ADDRESS_UNIX, .path = "/b" }, .fd = 4 },
     };
     struct tokens_context context = { "web", listeners, 2 };
-    char *text = malloc(size + 1);
+    char *text = fuzz_text(bytes, size);
 
     if (text == NULL)
         return 0;
-    if (size > 0)
-        memcpy(text, bytes, size);
-    text[size] = '\0';
     check_text(text, &context);
     free(text);
     return 0;

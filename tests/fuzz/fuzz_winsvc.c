@@ -5,19 +5,12 @@
 #include <string.h>
 
 #include "command_line.h"
+#include "fuzz.h"
 #include "winsvc_record.h"
 
 #include "banned.h"
 
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
-
 #define WORDS_MAX 16
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void read_record(const char *text)
 {
@@ -86,13 +79,10 @@ static void write_and_read(char *text, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    char *text = malloc(size + 1);
+    char *text = fuzz_text(bytes, size);
 
     if (text == NULL)
         return 0;
-    if (size > 0)
-        memcpy(text, bytes, size);
-    text[size] = '\0';
     read_record(text);
     read_line(text, strlen(text));
     write_and_read(text, strlen(text));
