@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs the end-to-end tests against the build that SVCMGR_BUILD names.
 #
-# A few that fail have one more try, one after the other, with nothing of this run beside them: on a busy
+# A few that fail have one more try, one after the other, when the rest of the suite is done: on a busy
 # machine a test's own wait can be too short.  Whoever passes only then is named ("unsteady: ..."), also at
-# the end of ./dev test, and is to be mended.  Nothing that must not happen even once has a second try: the
-# files below, and what the sanitizers report.
+# the end of ./dev test, and is to be mended.  Nothing that must not happen even once has a second try: a
+# second instance, a connection refused, a line lost, a stranger harmed, which the files below are about,
+# and what the sanitizers report.
 #
 # usage: e2e.sh WORKERS [pytest options]
 set -uo pipefail
@@ -12,7 +13,9 @@ cd "$(dirname "$0")/.."
 workers=$1
 shift
 
-once="test_faults test_guard_storm test_kill_points test_survival_moments test_trials"
+once="test_faults test_guard_displaced test_guard_storm test_kill_points test_output_loss test_programs
+    test_restart_load test_standby test_state_directory test_survival test_survival_keeper
+    test_survival_moments test_trials test_upgrade test_windows test_windows_upgrade test_winsvc_service"
 unsteady_max=3
 
 # Their files lie in a folder of their own: pytest's own is cleared by other runs of it.
