@@ -7,6 +7,16 @@
 
 #include "banned.h"
 
+static void put_char(struct buffer *out, char c)
+{
+    char *room = buffer_reserve(out, 1);
+
+    if (room == NULL)
+        return;
+    *room = c;
+    out->length++;
+}
+
 static void new_line(struct json_writer *writer)
 {
     if (!writer->pretty)
@@ -16,48 +26,57 @@ static void new_line(struct json_writer *writer)
         buffer_puts(writer->out, "  ");
 }
 
-/* How many bytes go out as they are: documents are written at every change of a service, so the
- * common case has to be quick. */
-static size_t plain_length(const char *data, size_t length)
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7F && c != '"' && c != '\\';
+}
+
+/* Copies what goes out as it is, up to the first byte that does not; returns how many that were.
+ * Documents are written at every change of a service, so the common case has to be quick. */
+static size_t copy_plain(char *room, const char *data, size_t length)
 {
     size_t at = 0;
 
-    while (at < length && (unsigned char)data[at] >= 0x20 && (unsigned char)data[at] < 0x7F &&
-            data[at] != '"' && data[at] != '\\')
-        at++;
+    for (; at < length && is_plain(data[at]); at++)
+        room[at] = data[at];
     return at;
 }
 
-static void put_escaped(struct buffer *out, const char *data, size_t length)
+/* Text that begins with a byte that does not go out as it is; returns how long that one is. */
+static size_t put_escape(struct buffer *out, const char *data, size_t length)
 {
-    buffer_append(out, "\"", 1);
+    unsigned char c = (unsigned char)data[0];
+    size_t step = str_utf8_length(data, length);
+
+    if (c == '"' || c == '\\')
+        buffer_printf(out, "\\%c", c);
+    else if (c == '\n')
+        buffer_puts(out, "\\n");
+    else if (c == '\t')
+        buffer_puts(out, "\\t");
+    else if (c < 0x20 || c == 0x7F)
+        buffer_printf(out, "\\u%04x", c);
+    else if (step > 0)
+        buffer_append(out, data, step);
+    else
+        buffer_puts(out, "\xEF\xBF\xBD");
+    return step > 0 ? step : 1;
+}
+
+static void put_text(struct buffer *out, const char *data, size_t length)
+{
+    put_char(out, '"');
     for (size_t at = 0; at < length;) {
-        size_t plain = plain_length(data + at, length - at);
-        unsigned char c;
-        size_t step;
+        char *room = buffer_reserve(out, length - at + 1);
+        size_t plain = room == NULL ? length - at : copy_plain(room, data + at, length - at);
 
-        buffer_append(out, data + at, plain);
+        if (room != NULL)
+            out->length += plain;
         at += plain;
-        if (at == length)
-            break;
-        c = (unsigned char)data[at];
-        step = str_utf8_length(data + at, length - at);
-
-        if (c == '"' || c == '\\')
-            buffer_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buffer_puts(out, "\\n");
-        else if (c == '\t')
-            buffer_puts(out, "\\t");
-        else if (c < 0x20 || c == 0x7F)
-            buffer_printf(out, "\\u%04x", c);
-        else if (step > 0)
-            buffer_append(out, data + at, step);
-        else
-            buffer_puts(out, "\xEF\xBF\xBD");
-        at += step > 0 ? step : 1;
+        if (at < length)
+            at += put_escape(out, data + at, length - at);
     }
-    buffer_append(out, "\"", 1);
+    put_char(out, '"');
 }
 
 static void put_number(struct buffer *out, uint64_t number)
@@ -75,58 +94,60 @@ static uint64_t put_sign(struct buffer *out, int64_t value)
 {
     if (value >= 0)
         return (uint64_t)value;
-    buffer_append(out, "-", 1);
+    put_char(out, '-');
     return 0 - (uint64_t)value; /* the smallest int64_t has no positive twin */
 }
 
 static void put_key(struct json_writer *writer, const char *key)
 {
     if (writer->not_first)
-        buffer_puts(writer->out, ",");
+        put_char(writer->out, ',');
     if (writer->depth > 0)
         new_line(writer);
     writer->not_first = true;
     if (key == NULL)
         return;
-    put_escaped(writer->out, key, strlen(key));
-    buffer_puts(writer->out, writer->pretty ? ": " : ":");
+    put_text(writer->out, key, strlen(key));
+    put_char(writer->out, ':');
+    if (writer->pretty)
+        put_char(writer->out, ' ');
 }
 
-static void open_container(struct json_writer *writer, const char *key, const char *bracket)
+static void open_container(struct json_writer *writer, const char *key, char bracket)
 {
     put_key(writer, key);
-    buffer_puts(writer->out, bracket);
+    put_char(writer->out, bracket);
     writer->depth++;
     writer->not_first = false;
 }
 
-static void close_container(struct json_writer *writer, const char *bracket)
+static void close_container(struct json_writer *writer, char bracket)
 {
     writer->depth--;
     if (writer->not_first)
         new_line(writer);
-    buffer_puts(writer->out, bracket);
+    put_char(writer->out, bracket);
     writer->not_first = true;
 }
 
 void json_write_object(struct json_writer *writer, const char *key)
 {
-    open_container(writer, key, "{");
+    open_container(writer, key, '{');
 }
 
 void json_write_object_end(struct json_writer *writer)
 {
-    close_container(writer, "}");
+    close_container(writer, '}');
 }
 
 void json_write_list(struct json_writer *writer, const char *key)
 {
-    open_container(writer, key, "[");
+    open_container(writer, key, '[');
 }
 
 void json_write_list_end(struct json_writer *writer)
 {
-    close_container(writer, "]");
+    close_container(writer, ']');
 }
 
 void json_write_string(struct json_writer *writer, const char *key, const char *text)
@@ -140,15 +161,15 @@ void json_write_string(struct json_writer *writer, const char *key, const char *
 void json_write_bytes(struct json_writer *writer, const char *key, const char *data, size_t length)
 {
     put_key(writer, key);
-    put_escaped(writer->out, data, length);
+    put_text(writer->out, data, length);
 }
 
 void json_write_base64(struct json_writer *writer, const char *key, const void *data, size_t length)
 {
     put_key(writer, key);
-    buffer_append(writer->out, "\"", 1);
+    put_char(writer->out, '"');
     base64_encode(data, length, writer->out);
-    buffer_append(writer->out, "\"", 1);
+    put_char(writer->out, '"');
 }
 
 void json_write_int(struct json_writer *writer, const char *key, int64_t value)

@@ -31,6 +31,17 @@ bool str_format(char *target, size_t size, const char *format, ...)
     return length >= 0 && (size_t)length < size;
 }
 
+void str_hex(char *target, const void *bytes, size_t count)
+{
+    const unsigned char *byte = bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        *target++ = "0123456789abcdef"[byte[i] >> 4];
+        *target++ = "0123456789abcdef"[byte[i] & 15];
+    }
+    *target = '\0';
+}
+
 bool str_to_uint(const char *text, uint64_t max, uint64_t *ret_value)
 {
     uint64_t value = 0;

@@ -18,6 +18,9 @@ bool str_format(char *target, size_t size, const char *format, ...) ERR_PRINTF(3
  * for anything else and for a value over max. */
 bool str_to_uint(const char *text, uint64_t max, uint64_t *ret_value);
 
+/* Writes two small hexadecimal digits for each byte, and a NUL. */
+void str_hex(char *target, const void *bytes, size_t count);
+
 /* ASCII only. */
 bool str_equal_nocase(const char *a, const char *b);
 bool str_is_letter(char c);

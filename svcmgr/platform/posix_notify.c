@@ -99,8 +99,7 @@ int platform_notify_listen(uint32_t uid, platform_handle *ret_handle,
 
     if (platform_random(random, sizeof random, err) == -1)
         return -1;
-    for (size_t i = 0; i < sizeof random; i++)
-        (void)str_format(hex + 2 * i, 3, "%02x", random[i]);
+    str_hex(hex, random, sizeof random);
     (void)str_format(name, sizeof name, "%s%s", posix_notify_prefix(), hex);
     if (listen_for_notify(name, uid, ret_handle, err) == -1)
         return -1;

@@ -21,8 +21,7 @@ static int name_pipe(char name[PIPE_NAME_BYTES], struct err *err)
 
     if (platform_random(random, sizeof random, err) == -1)
         return -1;
-    for (size_t i = 0; i < sizeof random; i++)
-        (void)str_format(hex + 2 * i, 3, "%02x", random[i]);
+    str_hex(hex, random, sizeof random);
     (void)str_format(name, PIPE_NAME_BYTES, "\\\\.\\pipe\\svcmgr-%s", hex);
     return 0;
 }

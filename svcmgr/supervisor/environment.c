@@ -49,7 +49,9 @@ static char *set(struct environment *environment, const char *name, const char *
         environment->failed = true;
         return NULL;
     }
-    (void)str_format(text, length + value_length + 2, "%s=%s", name, value);
+    memcpy(text, name, length);
+    text[length] = '=';
+    memcpy(text + length + 1, value, value_length + 1);
     environment->list[environment->count++] = text;
     return text + length + 1;
 }

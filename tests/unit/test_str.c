@@ -52,6 +52,18 @@ static void reads_numbers(void **state)
     }
 }
 
+static void writes_hexadecimal(void **state)
+{
+    const unsigned char bytes[] = { 0x00, 0x0F, 0x9A, 0xFF };
+    char text[] = "........##";
+
+    str_hex(text, bytes, sizeof bytes);
+    assert_memory_equal(text, "000f9aff\0#", sizeof text - 1);
+    str_hex(text, bytes, 0);
+    assert_string_equal(text, "");
+    (void)state;
+}
+
 static void compares_without_case(void **state)
 {
     assert_true(str_equal_nocase("Con", "cON"));
@@ -288,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_what_fits),
         cmocka_unit_test(reads_numbers),
+        cmocka_unit_test(writes_hexadecimal),
         cmocka_unit_test(compares_without_case),
         cmocka_unit_test(knows_utf8),
         cmocka_unit_test(finds_the_nearest_name),
