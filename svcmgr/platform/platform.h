@@ -162,6 +162,8 @@ int platform_write_lock(platform_handle lock, const char *text, struct err *err)
 #define PLATFORM_USER_BYTES 128
 #define PLATFORM_HOME_BYTES 512
 #define PLATFORM_PATH_BYTES 1024
+/* The usual size of a page of memory, by which what is often written to is put together. */
+#define PLATFORM_PAGE_BYTES 4096
 #define PLATFORM_GROUPS_MAX 64
 
 struct platform_user {

@@ -22,9 +22,7 @@ enum err_kind posix_kind(int code)
 
 int posix_set_cloexec(int fd)
 {
-    int flags = sys.fcntl(fd, F_GETFD);
-
-    return flags == -1 ? -1 : sys.fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+    return sys.fcntl(fd, F_SETFD, FD_CLOEXEC); /* a new descriptor has no other flag */
 }
 
 int posix_set_nonblocking(int fd, bool nonblocking)

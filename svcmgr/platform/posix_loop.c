@@ -17,7 +17,9 @@
 
 #include "banned.h"
 
-struct platform_loop_state platform_loop;
+/* What is used of it with few sources is on one page: after a fork each page that is written to is
+ * copied. */
+_Alignas(PLATFORM_PAGE_BYTES) struct platform_loop_state platform_loop;
 
 static struct platform_loop_state *const loop = &platform_loop;
 

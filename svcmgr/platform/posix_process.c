@@ -70,7 +70,7 @@ int64_t platform_pid(void)
 /* The signals whose disposition this process has changed. */
 static sigset_t changed;
 
-int posix_set_signal(int number, void (*handler)(int))
+static int set_signal(int number, void (*handler)(int))
 {
     struct sigaction action;
 
@@ -78,8 +78,13 @@ int posix_set_signal(int number, void (*handler)(int))
     action.sa_handler = handler;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
-    (void)sigaddset(&changed, number);
     return sigaction(number, &action, NULL);
+}
+
+int posix_set_signal(int number, void (*handler)(int))
+{
+    (void)sigaddset(&changed, number);
+    return set_signal(number, handler);
 }
 
 void posix_reset_signals(void)
@@ -97,7 +102,7 @@ void posix_reset_changed_signals(void)
 {
     for (int number = 1; number < NSIG; number++)
         if (sigismember(&changed, number) == 1)
-            (void)posix_set_signal(number, SIG_DFL);
+            (void)set_signal(number, SIG_DFL);
 }
 
 void platform_begin(void)

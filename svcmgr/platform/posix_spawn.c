@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,14 +42,15 @@ static void child_fail(int failure_fd, enum platform_stage stage)
 
 /* Puts copies of the descriptors at 'first' and the numbers behind, closes all others from 'first'
  * on, and tells in 'sources' where each one is, also when it fails.  The last two are not for the
- * program: execve(2) closes them.  Copies go out of the way first, since places and sources may
- * overlap in any way. */
+ * program: execve(2) closes them.  What is in the way goes out of it first, since places and
+ * sources may overlap in any way. */
 static bool place(int *sources, int count, int first)
 {
     int end = first + count;
 
     for (int i = 0; i < count; i++) {
-        int copy = fcntl(sources[i], F_DUPFD_CLOEXEC, end);
+        /* A copy is closed with the others. */
+        int copy = sources[i] >= end ? sources[i] : fcntl(sources[i], F_DUPFD, end);
 
         if (copy == -1)
             return false;
@@ -254,6 +256,8 @@ int platform_spawn_release(struct platform_child *child, struct err *err)
     char go = 'g';
     int result = platform_write(child->barrier, &go, 1, err);
 
+    /* A new child often stands in line for its parent's processor. */
+    (void)sched_yield();
     sys.close((int)child->barrier);
     child->barrier = PLATFORM_NO_HANDLE;
     /* EPIPE: it failed before it came to the barrier; why is in the failure pipe. */

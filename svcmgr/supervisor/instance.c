@@ -14,8 +14,7 @@ int instance_new_id(char ret_id[RECORD_ID_BYTES], struct err *err)
 
     if (platform_random(bytes, sizeof bytes, err) == -1)
         return -1;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        (void)str_format(ret_id + 2 * i, 3, "%02x", bytes[i]);
+    str_hex(ret_id, bytes, sizeof bytes);
     return 0;
 }
 
@@ -96,10 +95,27 @@ void instance_listen_again(struct supervisor *sup, enum machine_slot slot)
     instance->notify = platform_watch_notify(handle, ROLE_NOTIFY, instance);
 }
 
-/* Everything before the barrier opens.  On failure nothing is left but the notify socket, which
- * instance_forget() takes away. */
+/* What a spawn needs until the barrier opens, and nobody after that. */
+struct preparation {
+    struct spawn_plan plan;
+    platform_handle output;
+    platform_handle error_output;
+};
+
+static void clear_away(struct supervisor *sup, struct preparation *preparation)
+{
+    if (sup->output.captured) {
+        platform_close(preparation->output);
+        if (preparation->error_output != preparation->output)
+            platform_close(preparation->error_output);
+    }
+    spawn_free(&preparation->plan);
+}
+
+/* Everything up to the barrier.  On failure nothing is left but what clear_away() takes, and the
+ * notify socket, which instance_forget() takes away. */
 static int spawn_child(struct supervisor *sup, struct instance *instance,
-        struct platform_child *ret_child, struct err *err)
+        struct preparation *ret_preparation, struct platform_child *ret_child, struct err *err)
 {
     struct record_generation *recorded = &sup->record.generations[instance->slot];
     uint32_t generation = sup->machine.generations[instance->slot].number;
@@ -112,24 +128,24 @@ static int spawn_child(struct supervisor *sup, struct instance *instance,
         .notify_name = recorded_of(sup, instance)->notify_name,
         .is_instance = true,
     };
-    platform_handle output = PLATFORM_NO_HANDLE;
-    platform_handle error_output = PLATFORM_NO_HANDLE;
-    struct spawn_plan plan;
+    struct spawn_plan *plan = &ret_preparation->plan;
     bool has_group = false;
-    int result = -1;
+    int result;
 
     if (sup->has_groups || instance->service->config.limits[CONFIG_LIMIT_MEMORY] > 0)
         has_group = group_make(sup, instance->slot, &request.is_grouped);
     if (open_notify(sup, instance, generation, runs_as(sup, &instance->service->config), err) == -1)
         return -1;
-    if (spawn_prepare(&request, &plan, err) == -1 ||
-            open_output(sup, generation, &plan, &output, &error_output, err) == -1)
-        goto out;
-    plan.spec.output = output;
-    plan.spec.error_output = error_output;
+    if (spawn_prepare(&request, plan, err) == -1 ||
+            open_output(sup, generation, plan, &ret_preparation->output,
+                    &ret_preparation->error_output, err) == -1)
+        return -1;
+    plan->spec.output = ret_preparation->output;
+    plan->spec.error_output = ret_preparation->error_output;
     recorded->log_at = output_position(&sup->output);
     listener_release_claims(&instance->service->listeners);
-    result = platform_spawn(&plan.spec, ret_child, err);
+    link_flush(&sup->link);
+    result = platform_spawn(&plan->spec, ret_child, err);
     if (result == 0 && has_group) {
         result = platform_group_enter(generation, ret_child->identity.pid, err);
         if (result == -1)
@@ -137,21 +153,37 @@ static int spawn_child(struct supervisor *sup, struct instance *instance,
     }
     if (result == -1)
         output_generation_ended(&sup->output, generation, platform_now_ms());
-out:
-    if (sup->output.captured) {
-        platform_close(output);
-        if (error_output != output)
-            platform_close(error_output);
-    }
-    spawn_free(&plan);
     return result;
+}
+
+/* Keeper and record know the pid before the barrier opens; the keeper first, since the end of what
+ * is recorded is told only by a keeper that knows it.  The record also says how the former
+ * generation ended, whose zombie lies there until now.  On failure nothing is left of the child. */
+static int record_child(struct supervisor *sup, struct instance *instance,
+        struct platform_child *child, struct err *err)
+{
+    link_record_now(&sup->link, child->identity.pid);
+    recorded_of(sup, instance)->process = child->identity;
+    if (publish_record_for_spawn(sup, err) == 0)
+        return 0;
+    platform_spawn_abandon(child);
+    link_reap(&sup->link, child->identity.pid);
+    recorded_of(sup, instance)->process = (struct identity) { .pid = 0 };
+    output_generation_ended(
+            &sup->output, sup->machine.generations[instance->slot].number, platform_now_ms());
+    return -1;
 }
 
 int instance_spawn(struct supervisor *sup, enum machine_slot slot, struct err *err)
 {
     struct instance *instance = &sup->instances[slot];
     struct record_generation *recorded = &sup->record.generations[slot];
+    struct preparation preparation = {
+        .output = PLATFORM_NO_HANDLE,
+        .error_output = PLATFORM_NO_HANDLE,
+    };
     struct platform_child child;
+    int result;
 
     sup->instance_numbers[slot] = sup->machine.generations[slot].number;
     *instance = (struct instance) {
@@ -166,25 +198,16 @@ int instance_spawn(struct supervisor *sup, enum machine_slot slot, struct err *e
     listener_restore_queues(&sup->service->listeners);
     if (instance_new_id(recorded->instance, err) == -1)
         return -1;
-    if (spawn_child(sup, instance, &child, err) == -1)
+    /* While the child is at the barrier there is nothing but what it waits for. */
+    result = spawn_child(sup, instance, &preparation, &child, err);
+    if (result == 0)
+        result = record_child(sup, instance, &child, err);
+    if (result == 0) /* if it cannot be opened the child ends at it: told like any other end */
+        (void)platform_spawn_release(&child, err);
+    clear_away(sup, &preparation);
+    if (result == -1)
         return -1;
-    /* Keeper and record know the pid before the barrier opens; the keeper first, since the end of
-     * what is recorded is told only by a keeper that knows it.  The record also says how the former
-     * generation ended, whose zombie lies there until now. */
-    link_record(&sup->link, child.identity.pid);
-    link_flush(&sup->link);
-    recorded->process = child.identity;
-    if (publish_record_for_spawn(sup, err) == -1) {
-        platform_spawn_abandon(&child);
-        link_reap(&sup->link, child.identity.pid);
-        recorded->process = (struct identity) { .pid = 0 };
-        output_generation_ended(
-                &sup->output, sup->machine.generations[slot].number, platform_now_ms());
-        return -1;
-    }
     instance->failure = platform_watch_failure(child.failure, ROLE_FAILURE, instance);
-    /* If the barrier cannot be opened the child ends at it, which is told like any other end. */
-    (void)platform_spawn_release(&child, err);
     sup->child_first_ms = platform_now_ms() + CHILD_FIRST_MS;
     readiness_begin(sup, slot);
     return 0;

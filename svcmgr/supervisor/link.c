@@ -37,6 +37,16 @@ void link_ring(struct link *link)
     link->is_unheard = false;
 }
 
+void link_record_now(struct link *link, int64_t pid)
+{
+    struct keeper_message message = { .kind = KEEPER_RECORD, .pid = pid };
+
+    link->is_urgent = link->unsent_count > 0;
+    link_flush(link);
+    link->is_unheard = true;
+    send_now(link, &message, PLATFORM_NO_HANDLE);
+}
+
 static void send_message(
         struct link *link, const struct keeper_message *message, platform_handle handle)
 {

@@ -399,7 +399,7 @@ static int live(struct supervisor *sup, const struct supervisor_options *options
 
 int supervisor_run(const struct supervisor_options *options)
 {
-    static struct supervisor the_supervisor;
+    static _Alignas(PLATFORM_PAGE_BYTES) struct supervisor the_supervisor;
 
     return live(&the_supervisor, options);
 }

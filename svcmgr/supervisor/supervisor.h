@@ -79,10 +79,9 @@ struct instance {
     struct platform_source *notify;
     struct platform_source *watch; /* a process whose end may be told to nobody */
     bool looked_at;                /* ... that cannot be watched */
-    struct health health;
-    int64_t settled_at_ms;  /* ready: spawn; PLATFORM_NEVER if not used */
-    int64_t watchdog_at_ms; /* PLATFORM_NEVER: off */
-    int64_t owner_look_ms;  /* 'self': when to look again whose listener it is */
+    int64_t settled_at_ms;         /* ready: spawn; PLATFORM_NEVER if not used */
+    int64_t watchdog_at_ms;        /* PLATFORM_NEVER: off */
+    int64_t owner_look_ms;         /* 'self': when to look again whose listener it is */
     int64_t owner_pause_ms;
     uint64_t ownerless_id; /* 'self': the listener that no process was seen to have last */
     int64_t ownerless_since_ms;
@@ -93,6 +92,7 @@ struct instance {
     bool says_reloading;                    /* status_text is ours and goes with the next READY=1 */
     char status_text[256];                  /* STATUS= */
     char failure_text[RECORD_REASON_BYTES]; /* why it could not be started */
+    struct health health;
 };
 
 enum helper_kind {
@@ -124,7 +124,9 @@ struct helper {
 _Static_assert(SUPERVISOR_HELPERS_MAX <= RECORD_HELPERS_MAX, "a helper cannot be recorded");
 #define SUPERVISOR_REAP_MAX 8
 
-/* What is used together lies together; what is large and hardly ever touched comes last. */
+/* What is used together lies together; what is large and hardly ever touched comes last.  What a
+ * spawn writes to comes first: after a fork each page that is written to is copied, and the child
+ * waits for that. */
 struct supervisor {
     struct supervisor_options options;
     const struct launcher *launcher;
@@ -166,6 +168,7 @@ struct supervisor {
         enum machine_state state;
         char cause[RECORD_REASON_BYTES];
     } untold; /* a change that nobody was told of while a new child had the processor */
+    char cause[RECORD_REASON_BYTES];               /* of the change that is under way */
     uint32_t instance_numbers[MACHINE_SLOT_COUNT]; /* generations; the machine forgets them first */
     int64_t reap[SUPERVISOR_REAP_MAX];             /* ended: reaped when that is written down */
     size_t reap_count;
@@ -174,29 +177,28 @@ struct supervisor {
     int64_t oom_kills; /* in the group that we are in, at the last look; -1: nobody counts */
     struct service *next_service; /* a restart's configuration, while the guard looks at the
                                    * addresses that it adds; else NULL */
-    struct listener_set added;    /* those addresses */
     platform_handle record_file;
     uint64_t record_number; /* of the last write */
     struct buffer record_text;
+    struct record record;
+    struct instance instances[MACHINE_SLOT_COUNT];
     struct record *former; /* what was on disk at the start, until the guard is done; NULL: none */
 
+    struct listener_set added; /* the addresses that next_service adds */
     struct news news;
     struct given *given; /* NULL: there is no launcher that has to do with sockets */
     struct standby standby;
     struct journal journal;
     struct output output;
     struct control control;
-    struct platform_user user;       /* who we are */
-    char cause[RECORD_REASON_BYTES]; /* of the change that is under way */
-    struct journal_asker asker;      /* of 'asked_by'; uid -1: not looked at yet */
+    struct platform_user user;  /* who we are */
+    struct journal_asker asker; /* of 'asked_by'; uid -1: not looked at yet */
     struct machine machine;
     struct err failure; /* why the last start or restart failed, for whoever waits */
     struct exec exec;
     size_t ended_commands; /* clients' commands that the supervisor before us took along */
     struct upgrade upgrade;
     struct handover handover;
-    struct instance instances[MACHINE_SLOT_COUNT];
-    struct record record;
     struct guard guard;
     struct helper helpers[SUPERVISOR_HELPERS_MAX];
 };
