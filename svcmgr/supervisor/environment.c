@@ -49,7 +49,7 @@ static char *set(struct environment *environment, const char *name, const char *
         environment->failed = true;
         return NULL;
     }
-    memcpy(text, name, length);
+    memcpy(text, name, length + 1);
     text[length] = '=';
     memcpy(text + length + 1, value, value_length + 1);
     environment->list[environment->count++] = text;
