@@ -80,20 +80,6 @@ void posix_end_with_parent(void)
 {
 }
 
-platform_handle platform_take_socket(int64_t pid, uint64_t socket_id)
-{
-    (void)pid;
-    (void)socket_id;
-    return PLATFORM_NO_HANDLE;
-}
-
-platform_handle platform_take_output(int64_t pid, int number)
-{
-    (void)pid;
-    (void)number;
-    return PLATFORM_NO_HANDLE;
-}
-
 void members_kill(const struct platform_tree *tree)
 {
     (void)tree;

@@ -7,14 +7,12 @@
 
 #include "platform_sys.h"
 #include "posix.h"
+#include "signals.h"
 #include "str.h"
 
 #include "banned.h"
 
-static const struct {
-    const char *name;
-    int number;
-} signals[] = {
+const struct signal_entry platform_signals[] = {
     { "HUP", SIGHUP },
     { "INT", SIGINT },
     { "QUIT", SIGQUIT },
@@ -44,23 +42,8 @@ static const struct {
     { "WINCH", SIGWINCH },
     { "IO", SIGIO },
     { "SYS", SIGSYS },
+    { NULL, 0 },
 };
-
-int platform_signal_number(const char *name)
-{
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (strcmp(signals[i].name, name) == 0)
-            return signals[i].number;
-    return 0;
-}
-
-const char *platform_signal_name(int number)
-{
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (signals[i].number == number)
-            return signals[i].name;
-    return "?";
-}
 
 int64_t platform_pid(void)
 {

@@ -246,19 +246,3 @@ bool platform_owns_socket(int64_t pid, uint64_t socket_id)
     find_heirs(owner, &family);
     return is_in(&family, pid);
 }
-
-/* Only its owner can give a socket away: WSADuplicateSocket. */
-platform_handle platform_take_socket(int64_t pid, uint64_t socket_id)
-{
-    (void)pid;
-    (void)socket_id;
-    return PLATFORM_NO_HANDLE;
-}
-
-/* A pipe has one reading end, and that was ours. */
-platform_handle platform_take_output(int64_t pid, int number)
-{
-    (void)pid;
-    (void)number;
-    return PLATFORM_NO_HANDLE;
-}

@@ -1,16 +1,14 @@
 /* Signals, as far as Windows has something like them, and what a process says of itself. */
 #include <string.h>
 
+#include "signals.h"
 #include "str.h"
 #include "windows_parts.h"
 
 #include "banned.h"
 
 /* The numbers are those that a shell on another system adds to 128. */
-static const struct {
-    const char *name;
-    int number;
-} signals[] = {
+const struct signal_entry platform_signals[] = {
     { "INT", 2 },
     { "QUIT", 3 },
     { "ILL", 4 },
@@ -21,23 +19,8 @@ static const struct {
     { "KILL", 9 },
     { "SEGV", 11 },
     { "TERM", 15 },
+    { NULL, 0 },
 };
-
-int platform_signal_number(const char *name)
-{
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (strcmp(signals[i].name, name) == 0)
-            return signals[i].number;
-    return 0;
-}
-
-const char *platform_signal_name(int number)
-{
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (signals[i].number == number)
-            return signals[i].name;
-    return "?";
-}
 
 bool windows_is_stop(const char *name)
 {
