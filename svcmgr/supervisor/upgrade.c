@@ -159,6 +159,22 @@ static int check_place(const struct supervisor *sup, struct err *err)
     return 0;
 }
 
+/* With NULL, that it was not refused. */
+static void tell_history(struct supervisor *sup, const struct err *refusal)
+{
+    const struct upgrade *upgrade = &sup->upgrade;
+    char cause[RECORD_REASON_BYTES];
+
+    if (refusal == NULL)
+        (void)str_format(cause, sizeof cause, "gives its place to %.40s (%.300s)", upgrade->said,
+                upgrade->path);
+    else
+        (void)str_format(cause, sizeof cause, "not upgraded: %.400s", refusal->text);
+    journal_write(&sup->journal,
+            &(struct journal_event) {
+                    .event = "upgrade", .cause = cause, .by = publish_asker(sup) });
+}
+
 /* Begins with the program at a path, or ("") with the one that is now where ours was started from.
  */
 static int begin(struct supervisor *sup, const char *path, struct err *err)
@@ -177,6 +193,8 @@ static int begin(struct supervisor *sup, const char *path, struct err *err)
         upgrade->checks = true;
         return 0;
     }
+    /* What is no program is found out here where there is no fork(). */
+    tell_history(sup, err);
     platform_close(upgrade->program);
     remove_copy(sup);
     return -1;
@@ -293,7 +311,6 @@ void upgrade_checked(
         struct supervisor *sup, const struct helper *helper, const struct platform_exit *how)
 {
     struct upgrade *upgrade = &sup->upgrade;
-    char cause[RECORD_REASON_BYTES];
     struct err err;
     bool good;
 
@@ -303,14 +320,7 @@ void upgrade_checked(
     good = judge(upgrade, helper, how, &err) == 0;
     end_check(sup);
     good = good && give_place(sup, &err) == 0;
-    if (good)
-        (void)str_format(cause, sizeof cause, "gives its place to %.40s (%.300s)", upgrade->said,
-                upgrade->path);
-    else
-        (void)str_format(cause, sizeof cause, "not upgraded: %.400s", err.text);
-    journal_write(&sup->journal,
-            &(struct journal_event) {
-                    .event = "upgrade", .cause = cause, .by = publish_asker(sup) });
+    tell_history(sup, good ? NULL : &err);
     if (!good)
         tell_all(sup, &err);
     platform_close(upgrade->program);

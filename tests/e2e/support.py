@@ -27,6 +27,8 @@ PYTHON = "/usr/bin/python3"
 LIMIT = float(os.environ.get("SVCMGR_TEST_LIMIT", "60"))
 # A wait that svcmgr is not to sit out: whoever does takes longer than LIMIT.
 LONG = f"{LIMIT * 2:g}s"
+# What is between the directories of a PATH.
+PATH_SEPARATOR = ";" if WINDOWS else ":"
 # What the system says of a program that is not there.
 NO_FILE = "Path not found" if WINDOWS else "No such file or directory"
 PORTABLE = os.environ.get("SVCMGR_TEST_PORTABLE") == "1"

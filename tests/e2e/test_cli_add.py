@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
 import stat
 
 import pytest
-from support import MISBEHAVE, free_port, get
+from support import MISBEHAVE, PATH_SEPARATOR, SUFFIX, WINDOWS, free_port, get
+
+# The caller's PATH; Wine puts what this one says before the machine's own.
+PATH_NAME = "WINEPATH" if WINDOWS else "PATH"
 
 
 def add(site, *words, command=("/bin/sleep", "60"), name="job", **options):
@@ -114,9 +118,8 @@ def test_what_would_be_invalid_does_not_replace_what_is_there(site):
 def make_program(site):
     place = site.directory / "my bin"
     place.mkdir()
-    program = place / "my-program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
+    program = place / f"my-program{SUFFIX}"
+    shutil.copy(MISBEHAVE, program)
     return program
 
 
@@ -128,20 +131,21 @@ def test_a_program_of_the_base_path_keeps_its_name(site):
 
 def test_a_program_found_in_the_callers_path_only_is_written_absolute_and_said(site):
     program = make_program(site)
-    environment = {**site.environment, "PATH": f"/nowhere::{program.parent}:/usr/bin:/bin"}
-    result, path = add(site, command=["my-program"], env=environment)
+    places = ["/nowhere", "", site.native(program.parent), "/usr/bin", "/bin"]
+    environment = {**site.environment, PATH_NAME: PATH_SEPARATOR.join(places)}
+    result, path = add(site, command=["my-program", "sleep-forever"], env=environment)
     assert result.code == 0, result
-    assert json.loads(path.read_text())["command"] == [str(program)]
-    assert str(program) in result.err and result.err.startswith("svcmgr: job: "), result
+    assert json.loads(path.read_text())["command"] == [site.native(program), "sleep-forever"]
+    assert site.native(program) in result.err and result.err.startswith("svcmgr: job: "), result
     assert site.start("job")["state"] == "ready"
 
 
 def test_a_relative_program_is_the_callers(site):
     program = make_program(site)
-    for word in ("./my-program", "../my bin/my-program"):
+    for word in (f"./{program.name}", f"../my bin/{program.name}"):
         config = written(site, "--force", command=[word], cwd=program.parent)
-        assert os.path.samefile(config["command"][0], program), config
-        assert config["command"][0].startswith("/")
+        assert os.path.samefile(site.here(config["command"][0]), program), config
+        assert config["command"][0].startswith(site.of_root("/"))
 
 
 def test_a_program_that_is_nowhere_is_refused(site):

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -12,8 +13,8 @@ import pytest
 from channel import (OVERLOADED, PARAMS, REQUEST, assert_web_is_untouched, begin_web,
                      most_memory)
 from exec_channel import Commands
-from support import (LIMIT, MISBEHAVE, PYTHON, WINDOWS, alive, end_process, processes_with,
-                     wait_until)
+from support import (LIMIT, MISBEHAVE, PATH_SEPARATOR, SUFFIX, WINDOWS, alive, end_process,
+                     processes_with, wait_until)
 
 INTERNAL = -32603
 MIB = 1024 * 1024
@@ -25,15 +26,9 @@ SLEEP = (MISBEHAVE, "sleep-forever")
 
 # A grandchild prints "ta", sleeps 30 ms, prints "il" and holds the stream for long; its parent has
 # ended before.
-TAIL = """
-import os, sys, time
-if os.fork() == 0:
-    os.write(1, b"ta")
-    time.sleep(0.03)
-    os.write(1, b"il")
-    time.sleep(1000)
-os._exit(0)
-"""
+TAIL = ("leave", 0, "no-newline", "ta", "sleep", 30, "no-newline", "il", "sleep-forever")
+# What a grandchild prints all the time.
+WITHOUT_END = ("lines", 1000000, 10000)
 
 
 @pytest.fixture
@@ -101,11 +96,12 @@ def report(site, commands, **params):
 
 
 def test_its_own_path_counts(commands, site):
-    program = site.directory / "a-program-of-its-own"
-    program.write_text("#!/bin/sh\necho found\n")
-    program.chmod(0o755)
-    assert commands.run(program.name)["code"] == INTERNAL
-    assert commands.run(program.name, env={"PATH": f"{site.directory}:/bin"})["stdout"] == "found\n"
+    program = site.directory / f"a-program-of-its-own{SUFFIX}"
+    shutil.copy(MISBEHAVE, program)
+    own = [program.name, "print", "found"]
+    assert commands.run(*own)["code"] == INTERNAL
+    path = PATH_SEPARATOR.join([site.native(site.directory), "/bin"])
+    assert commands.run(*own, env={"PATH": path})["stdout"] == "found\n"
 
 
 def test_it_has_nothing_of_the_supervisor_s(commands):
@@ -257,8 +253,8 @@ def test_input_that_nobody_reads_waits(commands):
 
 
 def test_a_command_that_closes_its_input_does_not_mind_what_comes(commands):
-    number = commands.exec("/bin/sh", "-c", "exec <&-; echo closed; sleep 1000", processId="x",
-                           streamStdin=True, **STREAMED, **FOREVER)
+    number = commands.exec(MISBEHAVE, "close-input", "print", "closed", "sleep-forever",
+                           processId="x", streamStdin=True, **STREAMED, **FOREVER)
     commands.wait_for_output("x", b"closed")
     answers = [commands.put("x", b"data") for _ in range(3)]
     assert answers[-1] == error(REQUEST, "stdin is already closed"), answers
@@ -309,9 +305,9 @@ def test_keys_are_signals_there(commands):
 def test_the_tail_comes_through_a_grandchild_that_holds_the_stream(commands, site):
     """Its second half comes within the quiet window, if the machine lets the grandchild run."""
     for number in range(20):
-        mark = f"{site.directory}/holds{number}"
+        mark = site.native(site.directory / f"holds{number}")
         begin = time.monotonic()
-        answer = commands.run(PYTHON, "-c", TAIL, mark)
+        answer = commands.run(MISBEHAVE, "pids", mark, *TAIL)
         wait_until(lambda: not processes_with(mark), "what it leaves in its session ends with it")
         if answer["stdout"] == "tail":
             break
@@ -321,14 +317,14 @@ def test_the_tail_comes_through_a_grandchild_that_holds_the_stream(commands, sit
 
 def test_a_stream_that_never_closes_does_not_keep_the_answer(commands):
     """Nor does one on which something comes all the time: the hard limit ends it."""
-    answer = commands.run("/bin/sh", "-c", "(while :; do echo x; sleep 0.01; done) & exit 5")
-    assert answer["exitCode"] == 5 and answer["stdout"].startswith("x\n")
+    answer = commands.run(MISBEHAVE, "leave", 5, *WITHOUT_END)
+    assert answer["exitCode"] == 5 and answer["stdout"].startswith("line 1\n")
 
 
 def test_control_fails_at_once_when_the_process_has_ended(commands):
     """Also while its output is still being read, and before the answer."""
-    number = commands.exec("/bin/sh", "-c", "(while :; do echo x; sleep 0.01; done) & exit 0",
-                           processId="x", streamStdin=True, **STREAMED)
+    number = commands.exec(MISBEHAVE, "leave", 0, *WITHOUT_END, processId="x", streamStdin=True,
+                           **STREAMED)
     ended = error(REQUEST, 'command/exec "x" is no longer running')
     wait_until(lambda: said_to_a_write(commands) == ended, "it has ended")
     assert number not in commands.answers, "that was said before the answer"

@@ -7,20 +7,57 @@
 
 #include "impostor.h"
 
-FILE *impostor_open_mode(void)
+#define CANNOT   9
+#define NAME_MAX_BYTES 8 /* of a file beside us */
+
+/* The path of a file beside us; with NULL, our own. */
+static const char *find(const char *name)
 {
-    char path[PATH_MAX + 8];
+    static char path[PATH_MAX + NAME_MAX_BYTES];
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
     char *slash;
 
     if (length <= 0)
-        return NULL;
+        exit(CANNOT);
     path[length] = '\0';
     slash = strrchr(path, '/');
     if (slash == NULL)
-        return NULL;
-    memcpy(slash + 1, "mode", sizeof "mode");
-    return fopen(path, "r");
+        exit(CANNOT);
+    if (name != NULL)
+        (void)snprintf(slash + 1, NAME_MAX_BYTES, "%s", name);
+    return path;
+}
+
+FILE *impostor_open_mode(void)
+{
+    return fopen(find("mode"), "r");
+}
+
+_Noreturn void impostor_crash(void)
+{
+    abort();
+}
+
+static _Noreturn void hang(void)
+{
+    for (;;)
+        (void)pause();
+}
+
+_Noreturn void impostor_hang_with_child(void)
+{
+    if (fork() == -1)
+        exit(CANNOT);
+    hang();
+}
+
+void impostor_change(void)
+{
+    char own[PATH_MAX + NAME_MAX_BYTES];
+
+    (void)snprintf(own, sizeof own, "%s", find(NULL));
+    if (rename(find("other"), own) == -1)
+        exit(CANNOT);
 }
 
 int impostor_act(const char *mode, int argc, char **argv)
@@ -28,9 +65,8 @@ int impostor_act(const char *mode, int argc, char **argv)
     (void)argc;
     (void)argv;
     if (strcmp(mode, "crash") == 0)
-        abort();
+        impostor_crash();
     if (strcmp(mode, "exit") == 0)
         return 7;
-    for (;;)
-        (void)pause();
+    hang();
 }

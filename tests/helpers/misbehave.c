@@ -57,6 +57,7 @@ static const struct word words[] = {
     { "spam-fork", "COUNT MS", PLAIN, word_spam_fork, "COUNT children one by one, each lives MS" },
     { "runaway", "COUNT US", PLAIN, word_runaway,
             "COUNT processes, each forks the next, ignores TERM and lives US" },
+    { "leave", "CODE", PLAIN, word_leave, "goes on in a child, exits with CODE" },
     { "mainpid", "", PLAIN, word_mainpid, "goes on in a child, says MAINPID=, exits" },
     { "reexec", "", PLAIN, word_reexec, "executes itself in place for the words that are left" },
 
@@ -74,6 +75,7 @@ static const struct word words[] = {
     { "binary", "", PLAIN, word_binary, "all 256 byte values in order" },
     { "flood", "BYTES", PLAIN, word_flood, "in lines of 64 that begin with their offset" },
     { "cat", "", PLAIN, word_cat, "standard input to the output" },
+    { "close-input", "", PLAIN, word_close_input, "closes standard input" },
 
     { "report", "FILE", PLAIN, word_report, "what it has been given, as JSON" },
     { "touch", "FILE", PLAIN, word_touch, "makes an empty file" },

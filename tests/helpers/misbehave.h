@@ -57,6 +57,7 @@ void word_leak_listener(char **arguments);
 void word_fork_tree(char **arguments);
 void word_spam_fork(char **arguments);
 void word_runaway(char **arguments);
+void word_leave(char **arguments);
 void word_mainpid(char **arguments);
 void word_reexec(char **arguments);
 

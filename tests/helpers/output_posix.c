@@ -33,6 +33,12 @@ void word_to(char **arguments)
     settings.output_fd = (int)script_number(arguments[0], 65535);
 }
 
+void word_close_input(char **arguments)
+{
+    (void)arguments;
+    (void)close(STDIN_FILENO);
+}
+
 void word_cat(char **arguments)
 {
     char bytes[65536];

@@ -203,6 +203,14 @@ void word_runaway(char **arguments)
     }
 }
 
+void word_leave(char **arguments)
+{
+    int code = (int)script_number(arguments[0], 255);
+
+    if (fork_noted(WITH_EXIT) > 0)
+        _exit(code);
+}
+
 void word_mainpid(char **arguments)
 {
     char text[NUMBER_TEXT + 16];

@@ -120,5 +120,6 @@ bool output_is_there(const char *path);
 long long output_own_pid(void);
 void word_cat(char **arguments);
 void word_alone(char **arguments);
+void word_close_input(char **arguments);
 
 #endif

@@ -11,17 +11,68 @@
 #define KIND_HELLO  0
 #define MARK        3
 
-FILE *impostor_open_mode(void)
+#define CANNOT   9
+#define IS_CHILD "IMPOSTOR_IS_CHILD"
+
+static WCHAR own_path[MAX_PATH];
+
+/* The path of a file beside us. */
+static void find(const WCHAR *name, WCHAR ret_path[MAX_PATH])
 {
-    WCHAR path[MAX_PATH + 8];
     WCHAR *end;
 
-    (void)GetModuleFileNameW(NULL, path, MAX_PATH);
-    end = wcsrchr(path, L'\\');
-    if (end == NULL)
-        return NULL;
-    wcscpy(end + 1, L"mode");
+    (void)GetModuleFileNameW(NULL, own_path, MAX_PATH);
+    (void)wcscpy(ret_path, own_path);
+    end = wcsrchr(ret_path, L'\\');
+    if (end == NULL || (size_t)(end - ret_path) + wcslen(name) + 2 > MAX_PATH)
+        exit(CANNOT);
+    (void)wcscpy(end + 1, name);
+}
+
+FILE *impostor_open_mode(void)
+{
+    WCHAR path[MAX_PATH];
+
+    find(L"mode", path);
     return _wfopen(path, L"r");
+}
+
+/* As the system does it; without a debugger first, which would take as long as a hang. */
+_Noreturn void impostor_crash(void)
+{
+    (void)TerminateProcess(GetCurrentProcess(), STATUS_ACCESS_VIOLATION);
+    abort();
+}
+
+_Noreturn static void hang(void)
+{
+    for (;;)
+        Sleep(INFINITE);
+}
+
+/* The child is called with the same words, and has no child. */
+_Noreturn void impostor_hang_with_child(void)
+{
+    STARTUPINFOW info = { .cb = sizeof info };
+    PROCESS_INFORMATION made;
+
+    if (getenv(IS_CHILD) == NULL &&
+            (!SetEnvironmentVariableA(IS_CHILD, "1") ||
+                    !CreateProcessW(own_path, GetCommandLineW(), NULL, NULL, FALSE, 0, NULL, NULL,
+                            &info, &made)))
+        exit(CANNOT);
+    hang();
+}
+
+/* Nobody writes to a program that runs or removes it, but it can be renamed. */
+void impostor_change(void)
+{
+    WCHAR former[MAX_PATH], other[MAX_PATH];
+
+    find(L"former", former);
+    find(L"other", other);
+    if (!MoveFileW(own_path, former) || !MoveFileW(other, own_path))
+        exit(CANNOT);
 }
 
 static void greet(void)
@@ -35,9 +86,9 @@ static void greet(void)
 
     if (!WriteFile(channel, frame, sizeof frame, NULL, &overlapped) &&
             GetLastError() != ERROR_IO_PENDING)
-        exit(9);
+        exit(CANNOT);
     if (!GetOverlappedResult(channel, &overlapped, &written, TRUE))
-        exit(9);
+        exit(CANNOT);
 }
 
 /* A marker of its own, as a supervisor writes it before it takes over. */
@@ -51,7 +102,7 @@ static void write_marker(int argc, char **argv)
             (void)snprintf(path, sizeof path, "%s/control.json", argv[i + 1]);
     file = fopen(path, "w");
     if (file == NULL || fputs("{\"port\":1}\n", file) < 0 || fclose(file) != 0)
-        exit(9);
+        exit(CANNOT);
 }
 
 int impostor_act(const char *mode, int argc, char **argv)
@@ -61,11 +112,9 @@ int impostor_act(const char *mode, int argc, char **argv)
     if (strcmp(mode, "greets-spoils") == 0)
         write_marker(argc, argv);
     if (strcmp(mode, "crash") == 0)
-        /* As the system does it; without a debugger first, which would take as long as a hang. */
-        (void)TerminateProcess(GetCurrentProcess(), STATUS_ACCESS_VIOLATION);
+        impostor_crash();
     if (strcmp(mode, "exit") == 0 || strcmp(mode, "greets-exit") == 0 ||
             strcmp(mode, "greets-spoils") == 0)
         return 7;
-    Sleep(INFINITE);
-    return 0;
+    hang();
 }

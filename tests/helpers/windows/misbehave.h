@@ -32,6 +32,8 @@ void word_double_fork(char **arguments);
 void word_leaf(char **arguments);
 void word_runaway(char **arguments);
 void word_runner(char **arguments);
+void word_leave(char **arguments);
+void word_begun(char **arguments);
 void word_die(char **arguments);
 void write_whole(const char *path, void (*put)(FILE *file));
 void word_report(char **arguments);

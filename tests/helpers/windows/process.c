@@ -10,6 +10,7 @@
 #include <tlhelp32.h>
 
 #define LINE_BYTES   4096
+#define BEGIN_MS_MAX 30000
 #define HANDLE_MAX   4096 /* they are multiples of four, from four on */
 #define OBJECT_BYTES 2048
 
@@ -93,6 +94,40 @@ void word_runner(char **arguments)
     start_runner(script_number(arguments[0], 1000000) - 1, us);
     Sleep((DWORD)((us + 999) / 1000));
     exit(0);
+}
+
+/* In quotes, for a command line. */
+static size_t put_word(char *at, size_t room, const char *word)
+{
+    int length = snprintf(at, room, " \"%s\"", word);
+
+    if (strpbrk(word, "\"\\") != NULL || length < 0 || (size_t)length >= room)
+        fail(word, "cannot be handed on");
+    return (size_t)length;
+}
+
+/* When we end it is at its first word already: a program takes its time to start. */
+void word_leave(char **arguments)
+{
+    SECURITY_ATTRIBUTES inherited = { .nLength = sizeof inherited, .bInheritHandle = TRUE };
+    HANDLE begun = CreateEventW(&inherited, TRUE, FALSE, NULL);
+    char words[LINE_BYTES / 2];
+    size_t used = (size_t)snprintf(words, sizeof words, "begun %llu", (unsigned long long)begun);
+
+    while (script_peek() != NULL)
+        used += put_word(words + used, sizeof words - used, script_next());
+    start(words, 0);
+    if (WaitForSingleObject(begun, BEGIN_MS_MAX) != WAIT_OBJECT_0)
+        fail("leave", "the child did not begin");
+    exit((int)script_number(arguments[0], 255));
+}
+
+void word_begun(char **arguments)
+{
+    HANDLE begun = (HANDLE)(uintptr_t)script_number(arguments[0], INT64_MAX);
+
+    (void)SetEvent(begun);
+    (void)CloseHandle(begun);
 }
 
 /* By a fault of its own, as far as whoever asks for its code can see. */

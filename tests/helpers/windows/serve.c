@@ -62,6 +62,17 @@ static SOCKET bind_v6(const char *host, unsigned short port)
             : INVALID_SOCKET;
 }
 
+/* Wine looks for whose a listener is in the files that processes have open below, and keeps a socket
+ * in its server until its process asks for an option that the server does not know
+ * (dlls/nsiproxy.sys/tcp.c and dlls/ntdll/unix/socket.c of Wine 8). */
+static void show_owner(SOCKET made)
+{
+    BOOL on;
+    int length = sizeof on;
+
+    (void)getsockopt(made, SOL_SOCKET, SO_KEEPALIVE, (char *)&on, &length);
+}
+
 /* PORT, HOST:PORT, [HOST]:PORT, or env. */
 static SOCKET make(const char *address, bool listens)
 {
@@ -81,6 +92,7 @@ static SOCKET make(const char *address, bool listens)
     made = address[0] == '[' ? bind_v6(host, port) : bind_v4(host, port);
     if (made == INVALID_SOCKET || (listens && listen(made, SOMAXCONN) != 0))
         fail(address, "cannot be bound");
+    show_owner(made);
     return made;
 }
 
