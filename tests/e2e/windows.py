@@ -20,19 +20,15 @@ OWN = b"C:\\windows\\system32\\"
 KEEPER = "there is no keeper on Windows"
 NO_UNIX = "Wine 8 has no Unix sockets"
 NO_OWNER = "Wine 8 does not say whose a listener is"
-NO_PYTHON = "the program is one in Python, of which there is none for Wine here"
 NO_LOOK = "Wine does not show what a program of Windows has open or in memory"
 ONE_USER = "Wine has one user"
 NARROW = "the control channel there is TCP, and takes its ports out of the narrow range of the test"
 SHUT = "a listening socket cannot be shut down on Windows"
-SCRIPT = "the program is a script, which Windows does not execute"
-NO_NOTIFY = "there are no notification sockets on Windows"
 
 NO_SIGNAL = "Windows has no signals"
 NO_BREAK = "Wine 8 does not deliver Ctrl-Break"
 NO_NOTIFY = "there are no notification sockets on Windows"
 NO_MAIN = "who is the main process is said by notification, which Windows has not"
-NO_SHELL = "its program is a shell script, and Wine has no shell"
 NO_STOPPING = "a process cannot be stopped and continued under Wine"
 NO_ACCEPT = "that a connection was accepted cannot be seen on Windows"
 NO_EXEC = "a process of Windows cannot execute another program in its place"
@@ -94,6 +90,7 @@ SKIPPED = {
         "test_the_stop_command_comes_first_and_the_signal_after_it": NO_BREAK,
         "test_a_stop_command_that_ends_the_program_itself": NO_SIGNAL,
         "test_a_stop_command_that_cannot_be_executed_does_not_keep_it_alive": NO_BREAK,
+        "test_the_children_of_a_wrapper_are_asked_too": NO_BREAK,
         "test_a_tree_is_gone_also_when_the_supervisor_was_killed_meanwhile": KEEPER,
         "test_a_service_started_from_inside_another_one_outlives_it": IN_ITS_JOB,
         "test_nor_does_the_death_of_its_keeper_or_supervisor_make_it_part_of_that_tree": KEEPER,
