@@ -1,5 +1,6 @@
 """The control channel, byte by byte, over a socket in the state directory or over TCP."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -7,7 +8,7 @@ import os
 import socket
 
 import pytest
-from support import SANITIZED, WINDOWS, get
+from support import SANITIZED, WINDOWS, Site, get
 
 KINDS = ("tcp",) if WINDOWS else ("unix", "tcp")
 
@@ -134,6 +135,19 @@ def begin_web(site):
     status = site.start("web")
     site.pid = status["pid"]
     site.supervisor_pid = status["supervisor_pid"]
+
+
+@contextlib.contextmanager
+def one_web_for_all(directory, control):
+    """The same for tests that leave it as it is, each of which has to show that it did."""
+    site = Site(directory)
+    site.control = control
+    try:
+        begin_web(site)
+        yield site
+    finally:
+        left = site.clean_up()
+    assert not left, f"processes were left behind: {left}"
 
 
 def assert_web_is_untouched(site):

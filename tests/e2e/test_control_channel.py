@@ -4,8 +4,8 @@ import json
 import socket
 
 import pytest
-from channel import (FAILED, METHOD, OVERLOADED, PARAMS, PARSE, REQUEST, Line,
-                     assert_web_is_untouched, begin_web, both_kinds)
+from channel import (FAILED, KINDS, METHOD, OVERLOADED, PARAMS, PARSE, REQUEST, Line,
+                     assert_web_is_untouched, begin_web, both_kinds, one_web_for_all)
 from support import MISBEHAVE, WINDOWS, get, pid_is_alive, wait_until
 
 
@@ -17,6 +17,19 @@ def web(site):
     begin_web(site)
     yield site
     assert_web_is_untouched(site)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def one_for_all(tmp_path_factory, request):
+    with one_web_for_all(tmp_path_factory.mktemp("site"), request.param) as site:
+        yield site
+
+
+@pytest.fixture
+def same_web(one_for_all):
+    """Of one service, which many tests talk to."""
+    yield one_for_all
+    assert_web_is_untouched(one_for_all)
 
 
 # ---- Methods -------------------------------------------------------------------------------------------
@@ -123,14 +136,14 @@ def test_an_answer_carries_the_version_exactly_if_the_request_did(web, method, c
 
 
 @pytest.mark.parametrize("identity", ["a", "", "ü", "\\\"\n", 0, -1, 2**53 - 1])
-def test_an_id_comes_back_as_it_was(web, identity):
-    with Line(web) as line:
+def test_an_id_comes_back_as_it_was(same_web, identity):
+    with Line(same_web) as line:
         assert line.ask({"id": identity, "method": "hello"})["id"] == identity
 
 
 @pytest.mark.parametrize("identity", [None, 1.5, True, [], {}, 2**70, "x" * 5000])
-def test_what_cannot_be_an_id_is_refused(web, identity):
-    with Line(web) as line:
+def test_what_cannot_be_an_id_is_refused(same_web, identity):
+    with Line(same_web) as line:
         answer = line.ask({"id": identity, "method": "hello"})
         assert (answer["id"], answer["error"]["code"]) == (None, REQUEST)
 
@@ -166,10 +179,10 @@ def test_what_cannot_be_an_id_is_refused(web, identity):
     ('{"id":1,"method":"restart","params":{"progress":1}}', PARAMS),
     ('{"id":1,"method":"restart","params":{"former_generation":"x"}}', PARAMS),
 ], ids=lambda value: repr(value)[:60])
-def test_a_wrong_request_gets_its_code_and_the_connection_goes_on(web, request_line, code):
-    with Line(web) as line:
+def test_a_wrong_request_gets_its_code_and_the_connection_goes_on(same_web, request_line, code):
+    with Line(same_web) as line:
         assert line.error(request_line) == code
-        assert line.ask({"id": 2, "method": "hello"})["result"]["pid"] == web.pid
+        assert line.ask({"id": 2, "method": "hello"})["result"]["pid"] == same_web.pid
 
 
 def test_unknown_members_and_parameters_are_passed_over(web):
@@ -186,8 +199,8 @@ def test_unknown_members_and_parameters_are_passed_over(web):
     {"method": "stop", "params": {"expect_pid": 1}}, {"jsonrpc": "2.0", "method": "start"},
     {"method": "signal", "params": {"signal": "CONT"}},
 ], ids=lambda value: value["method"])
-def test_a_notification_is_never_answered(web, request_line):
-    with Line(web) as line:
+def test_a_notification_is_never_answered(same_web, request_line):
+    with Line(same_web) as line:
         line.write(json.dumps(request_line) + "\n")
         assert line.ask({"id": 7, "method": "hello"})["id"] == 7
 

@@ -16,7 +16,7 @@ import threading
 
 import pytest
 from channel import (REQUEST, Line, assert_web_is_untouched, begin_web, descriptors_of, marker_path,
-                     memory_of, proof, prove, read_marker)
+                     memory_of, one_web_for_all, proof, prove, read_marker)
 from instances import wait_for_status
 from strangers import NOBODY, as_nobody, is_root, sockets_on
 from support import (LIMIT, LONG, MISBEHAVE, PORTABLE, PYTHON, SANITIZED, WINDOWS, alive, get, pauses,
@@ -37,6 +37,19 @@ def web(site):
     begin_web(site)
     yield site
     assert_web_is_untouched(site)
+
+
+@pytest.fixture(scope="module")
+def one_for_all(tmp_path_factory):
+    with one_web_for_all(tmp_path_factory.mktemp("site"), "tcp") as site:
+        yield site
+
+
+@pytest.fixture
+def same_web(one_for_all):
+    """Of one service, which many tests talk to."""
+    yield one_for_all
+    assert_web_is_untouched(one_for_all)
 
 
 def kill_everything(site, status=None):
@@ -536,8 +549,8 @@ HELLO = b'{"id":1,"method":"hello"}\n'
     b'{"hello":{"nonce":"' + b"g" * 64 + b'"}}\n', b'{"proof":"' + b"0" * 64 + b'"}\n',
     b" " * 65536, b"x" * 65537, b"\0" * 100_000,
 ], ids=lambda said: repr(said)[:40])
-def test_anything_but_a_hello_is_refused(web, said):
-    with Raw(web) as raw:
+def test_anything_but_a_hello_is_refused(same_web, said):
+    with Raw(same_web) as raw:
         raw.write(said)
         raw.assert_refused()
 
@@ -546,8 +559,8 @@ def test_anything_but_a_hello_is_refused(web, said):
     {"proof": ZEROS}, {"proof": None}, {"proof": 7}, {"proof": []}, {"proof": {}}, {"proof": ""},
     {"proof": "x" * 64}, {}, [], {"hello": {"nonce": ZEROS}}, {"id": 1, "method": "hello"},
 ], ids=repr)
-def test_anything_but_the_proof_is_refused_then(web, said):
-    with Raw(web) as raw:
+def test_anything_but_the_proof_is_refused_then(same_web, said):
+    with Raw(same_web) as raw:
         raw.greet()
         raw.write(said)
         raw.assert_refused()
@@ -621,14 +634,14 @@ def test_a_proof_that_comes_byte_by_byte(web):
 
 @pytest.mark.parametrize("begun", [b"", b'{"hello":', b'{"hello":{"nonce":"' + b"1" * 64 + b'"}}\n'],
                          ids=["nothing", "half a line", "a hello"])
-def test_who_does_not_prove_himself_in_five_seconds_is_sent_away(web, begun):
-    with Raw(web) as raw, Line(web) as line:
+def test_who_does_not_prove_himself_in_five_seconds_is_sent_away(same_web, begun):
+    with Raw(same_web) as raw, Line(same_web) as line:
         raw.write(begun)
         if begun.endswith(b"\n"):
             assert set(raw.read()) == {"nonce", "proof"}
         raw.assert_refused()
         # Who has proved himself may be silent for as long as he likes.
-        assert line.ask({"id": 1, "method": "hello"})["result"]["pid"] == web.pid
+        assert line.ask({"id": 1, "method": "hello"})["result"]["pid"] == same_web.pid
 
 
 def test_a_gigabyte_without_an_end_of_line_is_cut_off(web):
