@@ -51,6 +51,7 @@ class Stranger:
     def __init__(self, child):
         self.child = child
         self.pid = child.pid
+        self.windows_pid = None  # Wine 8 knows those of its own programs that listen on IPv4
         self.started = start_time(child.pid)
 
     def is_untouched(self):
@@ -62,18 +63,22 @@ class Stranger:
 
 
 def names(text, stranger, words=""):
-    """Whether a message says who it is; of a listener Wine 8 does not know whose it is."""
-    if WINDOWS:
+    """Whether a message says who it is."""
+    if WINDOWS and stranger.windows_pid is None:
         return "a process that cannot be seen from here" in text
-    return f"pid {stranger.pid}" in text and words in text
+    return f"pid {stranger.windows_pid or stranger.pid}" in text and words in text
 
 
 def serve(site, port, *words, at=None, **options):
     """misbehave, listening on the port and then doing what the words say."""
     address = at or str(port)
     others = len(sockets_on(port))
-    stranger = Stranger(site.stranger(MISBEHAVE, "bind", address, *words, **options))
+    note = site.directory / f"stranger-{address.replace(':', '-')}"
+    stranger = Stranger(site.stranger(MISBEHAVE, "own-pid", site.native(note), "bind", address, *words,
+                                      **options))
     wait_for_listener(port, others + 1)
+    if WINDOWS and "[" not in address:
+        stranger.windows_pid = int(note.read_text())
     return stranger
 
 
