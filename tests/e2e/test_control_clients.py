@@ -64,8 +64,9 @@ def test_a_reason_comes_behind_the_answers_that_were_not_read_yet(web):
     """None of them breaks off.  The commands of a connection that ends so end with it."""
     mark = web.native(web.directory / "mark")
     command = [web.native(MISBEHAVE), "pids", mark, "fork-tree", "1", "1", "sleep-forever"]
+    params = {"command": command, "disableTimeout": True}
     with Line(web) as line:
-        line.write(json.dumps({"id": 0, "method": "command/exec", "params": {"command": command}}) + "\n")
+        line.write(json.dumps({"id": 0, "method": "command/exec", "params": params}) + "\n")
         line.write("".join(f'{{"id":{number},"method":"status"}}\n' for number in range(1, 501)))
         wait_until(lambda: len(processes_with(mark)) == 2, "the command runs")
         line.write("x" * (MIB + 1))  # all of it is read: a connection closed over the rest is reset

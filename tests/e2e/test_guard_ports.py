@@ -21,9 +21,9 @@ def port_of(status, index=0):
     return status["listen"][index]["port"]
 
 
-def who_answers(port):
+def who_answers(port, host="127.0.0.1"):
     """The pid of the program that serves there."""
-    return json.loads(get(port, "/")[1])["pid"]
+    return json.loads(get(port, "/", host)[1])["pid"]
 
 
 # ---- Port 0 -------------------------------------------------------------------------------------
@@ -192,12 +192,12 @@ def test_self_with_port_0_publishes_what_the_program_chose(site):
 
 def test_self_with_port_0_is_about_its_own_host(site):
     """What the program listens on elsewhere is its own affair."""
-    site.add("webui", [MISBEHAVE, "listen-silent", "127.0.0.2:0", "listen-silent", "127.0.0.3:0",
-                       "bind", "127.0.0.1:0", "listen-silent", "127.0.0.4:0", "listen-silent",
-                       "127.0.0.5:0", "serve"],
-             health={"http": "/"}, listen={"address": "127.0.0.1:0", "socket": "self"})
+    site.add("webui", [MISBEHAVE, "listen-silent", "127.0.0.1:0", "listen-silent", "127.0.0.5:0",
+                       "bind", "127.0.0.3:0", "listen-silent", "127.0.0.2:0", "listen-silent",
+                       "127.0.0.4:0", "serve"],
+             health={"http": "/"}, listen={"address": "127.0.0.3:0", "socket": "self"})
     status = site.start()
-    assert who_answers(port_of(status)) == status["pid"]
+    assert who_answers(port_of(status), "127.0.0.3") == status["pid"]
 
 
 def test_two_services_with_port_0_have_two_ports(site):
