@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from strangers import (add_marked, answers, assert_nothing_happened, connect, has_program, is_root,
                        names, serve, sockets_on)
-from support import MISBEHAVE, PYTHON, WEBUI, end_process, free_port, get, wait_until
+from support import MISBEHAVE, WEBUI, end_process, free_port, get, wait_until
 from test_guard_record import read_record
 
 TIME_WAIT = "06"

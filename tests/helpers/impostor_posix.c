@@ -7,7 +7,7 @@
 
 #include "impostor.h"
 
-#define CANNOT   9
+#define CANNOT         9
 #define NAME_MAX_BYTES 8 /* of a file beside us */
 
 /* The path of a file beside us; with NULL, our own. */

@@ -62,8 +62,8 @@ static SOCKET bind_v6(const char *host, unsigned short port)
             : INVALID_SOCKET;
 }
 
-/* Wine looks for whose a listener is in the files that processes have open below, and keeps a socket
- * in its server until its process asks for an option that the server does not know
+/* Wine looks for whose a listener is in the files that processes have open below, and keeps a
+ * socket in its server until its process asks for an option that the server does not know
  * (dlls/nsiproxy.sys/tcp.c and dlls/ntdll/unix/socket.c of Wine 8). */
 static void show_owner(SOCKET made)
 {
