@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-all_steps=(build lint unit valgrind coverage windows fuzz spin macos systemd release portable asan)
+all_steps=(build lint unit windows valgrind coverage fuzz spin macos systemd release portable asan)
 jobs=$(getconf _NPROCESSORS_ONLN)
 failed=()
 suites=()
