@@ -54,6 +54,11 @@ class Stranger:
         self.windows_pid = None  # Wine 8 knows those of its own programs that listen on IPv4
         self.started = start_time(child.pid)
 
+    @property
+    def known_pid(self):
+        """The pid that svcmgr can tell: none where it is not known whose a listener is."""
+        return self.windows_pid if WINDOWS else self.pid
+
     def is_untouched(self):
         return self.child.poll() is None and start_time(self.pid) == self.started
 
