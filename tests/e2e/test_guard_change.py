@@ -1,15 +1,13 @@
 """A restart whose configuration adds an address: what it adds is guarded while the old instance goes
 on, and whatever happens meanwhile, the restart ends and the service is up."""
 
-import os
-import signal
 import socket
 import subprocess
 
 import pytest
-from instances import wait_for_status
-from strangers import add_marked, serve
-from support import LIMIT, free_port, get, pid_is_alive, wait_until
+from instances import Control, wait_for_status
+from strangers import add_marked, names, serve
+from support import LIMIT, end_process, free_port, get, pid_is_alive, wait_until
 
 LASTING = {"restart": {"delay": "1ms", "max_delay": "1ms", "burst": 0},
            "probe_timeout": "100ms"}
@@ -36,13 +34,16 @@ class Change:
         self.wait_for_the_guard()
 
     def wait_for_the_guard(self):
-        wait_until(lambda: f"waiting for 127.0.0.1:{self.added}"
-                   in (self.site.status()["status_text"] or ""))
+        """Until it waits for what is added; whoever comes late finds that it has refused it by now."""
+        with Control(self.site, "webui") as client:
+            wait_until(lambda: self.restart.poll() is not None or
+                       f"waiting for 127.0.0.1:{self.added}"
+                       in (client.call("status")["result"]["status_text"] or ""))
 
     def crash(self):
         """The instance is killed; returns the pid of the next."""
         former = self.site.status()["pid"]
-        os.kill(former, signal.SIGKILL)
+        end_process(former)
         return wait_for_status(
             self.site, "webui", lambda status: status["state"] == "ready" and
             status["pid"] not in (None, former))["pid"]
@@ -62,7 +63,7 @@ def test_what_is_taken_refuses_the_restart_and_the_instance_goes_on(site):
     change = Change(site, "300ms")
     code, said = change.end()
     assert code == 11 and f"127.0.0.1:{change.added}" in said, said
-    assert f"pid {change.stranger.pid}" in said
+    assert names(said, change.stranger), said
     status = site.status()
     assert status["pid"] == change.pid and status["state"] == "ready"
     assert status["restarts"] == 0 and status["generation"] == 1
@@ -123,7 +124,7 @@ def test_an_instance_that_ends_for_good_meanwhile_ends_the_restart(site):
     add_marked(site, listen=listen(change.port, change.added),
                **{**LASTING, "restart": {"when": "never"}})
     assert site.svcmgr("reload", "webui").code == 0
-    os.kill(change.pid, signal.SIGKILL)
+    end_process(change.pid)
     code, said = change.end()
     assert code != 0, said
     wait_until(lambda: site.status()["state"] == "stopped")
@@ -179,8 +180,7 @@ def test_also_where_a_restart_would_overlap(site):
     port = free_port()
     keys = {"ready": "notify", "replace": "overlap", "settle": "10ms"}
     for host in ("127.0.0.1", "0.0.0.0"):
-        add_marked(site, listen=at(host, port), words=["notify", "READY=1", "serve"], **keys,
-                   **LASTING)
+        add_marked(site, listen=at(host, port), words=["notify-ready", "serve"], **keys, **LASTING)
         assert site.svcmgr("restart", "webui").code == 0
     assert get(port, host="127.0.0.2")[0] == 200
 
@@ -192,7 +192,7 @@ def test_a_stranger_beside_us_refuses_what_would_take_both(site):
     stranger = serve(site, port, "serve", at=f"127.0.0.2:{port}")
     add_marked(site, listen=at("0.0.0.0", port), **LASTING)
     result = site.svcmgr("restart", "webui")
-    assert result.code == 11 and f"pid {stranger.pid}" in result.err, result
+    assert result.code == 11 and names(result.err, stranger), result
     assert f"127.0.0.2:{port}" in result.err
     assert site.status()["pid"] == before["pid"] and get(port)[0] == 200
     assert stranger.is_untouched()

@@ -83,6 +83,7 @@ SKIPPED = {
         "test_stop_says_how_it_found_what_the_last_run_had_left": KEEPER,
         "test_stop_clears_leftovers_too": KEEPER,
     },
+    "test_guard_change.py": {},
     "test_winsvc_service.py": {},
     "test_guard_ports.py": {
         "test_a_connection_to_itself_is_nobody": NARROW,
