@@ -7,10 +7,16 @@ import subprocess
 
 import pytest
 from instances import wait_for_status
-from strangers import add_marked, http_server, is_root, serve, silent_listener
+from strangers import add_marked, http_server, is_root, names, serve, silent_listener
 from support import LIMIT, free_port, get, pauses, pid_is_alive, wait_until
+from test_standby import is_of, kill_for_good
 
 QUICK = {"probe_timeout": "100ms", "bind_timeout": "200ms", "duplicate": "standby"}
+
+
+def not_found(site, port):
+    """A stranger that answers 404, of which Wine, too, says that the address is its own."""
+    return serve(site, port, "serve", "--status", 404)
 
 
 def stand_by(site, port):
@@ -25,23 +31,23 @@ def stand_by(site, port):
 
 def test_start_says_who_serves_and_waits(site):
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     _, status = stand_by(site, port)
-    assert status["other"]["pid"] == stranger.pid
+    assert status["other"]["pid"] == stranger.known_pid
     assert "HTTP 404 from /health" in status["other"]["answers"]
-    assert f"pid {stranger.pid}" in status["status_text"] and status["pid"] is None
+    assert names(status["status_text"], stranger) and status["pid"] is None
     assert site.svcmgr("status", "webui").code == 3
     again = site.svcmgr("start", "webui")
-    assert again.code == 0 and f"pid {stranger.pid}" in again.out
+    assert again.code == 0 and names(again.out, stranger)
     restart = site.svcmgr("restart", "webui")
-    assert restart.code != 0 and f"pid {stranger.pid}" in restart.err
+    assert restart.code != 0 and names(restart.err, stranger)
     assert site.svcmgr("stop", "webui").code == 0
     assert site.status()["state"] == "stopped" and stranger.is_untouched()
 
 
 def test_it_goes_on_when_the_stranger_ends(site):
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     mark, status = stand_by(site, port)
     stranger.child.kill()
     ready = site.wait_for_state("webui", "ready")
@@ -71,7 +77,7 @@ def test_a_silent_one_is_waited_for(site, silent):
     port = free_port()
     stranger = silent(site, port)
     mark, status = stand_by(site, port)
-    assert status["other"]["pid"] == stranger.pid
+    assert status["other"]["pid"] == stranger.known_pid
     stranger.child.kill()
     site.wait_for_state("webui", "ready")
     assert mark.exists() and get(port)[0] == 200
@@ -99,14 +105,14 @@ def test_an_address_that_comes_later(site):
 @pytest.mark.parametrize("who", ["supervisor_pid", "keeper_pid"])
 def test_killed_it_goes_on_or_leaves_nothing(site, who):
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     mark, former = stand_by(site, port)
     for _ in range(10 if who == "supervisor_pid" else 1):
         pid = site.status()[who]
         os.kill(pid, signal.SIGKILL)
         status = wait_for_status(site, "webui", lambda status, pid=pid: status[who] != pid and
                                  status["state"] == "standby")
-        assert status["other"]["pid"] == stranger.pid
+        assert status["other"]["pid"] == stranger.known_pid
     assert not mark.exists() and stranger.is_untouched()
     stranger.child.kill()
     site.wait_for_state("webui", "ready")
@@ -115,11 +121,9 @@ def test_killed_it_goes_on_or_leaves_nothing(site, who):
 
 def test_both_killed_leave_a_free_place(site):
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     _, status = stand_by(site, port)
-    os.kill(status["keeper_pid"], signal.SIGSTOP)
-    for pid in (status["supervisor_pid"], status["keeper_pid"]):
-        os.kill(pid, signal.SIGKILL)
+    kill_for_good(status)
     wait_until(lambda: not pid_is_alive(status["supervisor_pid"]))
     assert site.status()["state"] == "stopped" and stranger.is_untouched()
     stranger.child.kill()
@@ -130,7 +134,7 @@ def test_both_killed_leave_a_free_place(site):
 
 def test_it_does_not_wake_up_for_a_stranger_that_it_can_watch(site):
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     _, status = stand_by(site, port)
 
     before = pauses(status["keeper_pid"])
@@ -143,15 +147,13 @@ def test_it_does_not_wake_up_for_a_stranger_that_it_can_watch(site):
 def test_one_in_line_behind_a_standby(site):
     """The one that waits for the stranger is the holder; the other one stands in line behind it."""
     port = free_port()
-    stranger = http_server(site, port)
+    stranger = not_found(site, port)
     _, status = stand_by(site, port)
     running = site.spawn("run", "webui", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     entry = wait_until(lambda: site.status()["standby"], "its place in line")[0]
-    os.kill(status["keeper_pid"], signal.SIGSTOP)
-    for pid in (status["supervisor_pid"], status["keeper_pid"]):
-        os.kill(pid, signal.SIGKILL)
+    kill_for_good(status)
     status = wait_for_status(site, "webui", lambda status: status["state"] == "standby" and
                              status["supervisor_pid"] == entry["pid"])
-    assert status["other"]["pid"] == stranger.pid and status["keeper_pid"] == running.pid
+    assert status["other"]["pid"] == stranger.known_pid and is_of(status, running)
     stranger.child.kill()
     site.wait_for_state("webui", "ready")

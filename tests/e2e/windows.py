@@ -84,6 +84,13 @@ SKIPPED = {
         "test_stop_clears_leftovers_too": KEEPER,
     },
     "test_guard_change.py": {},
+    "test_standby_stranger.py": {
+        "test_strangers_one_after_the_other": NO_STOPPING,
+        "test_an_address_that_comes_later":
+            "Wine's server makes the sockets of all programs, in the network that it is in itself",
+        "test_killed_it_goes_on_or_leaves_nothing": KEEPER,
+        "test_it_does_not_wake_up_for_a_stranger_that_it_can_watch": KEEPER,
+    },
     "test_winsvc_service.py": {},
     "test_guard_ports.py": {
         "test_a_connection_to_itself_is_nobody": NARROW,
