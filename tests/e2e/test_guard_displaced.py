@@ -7,33 +7,14 @@ import subprocess
 
 import pytest
 from instances import add_puppet, causes, start_puppet, wait_for_status
-from strangers import serve, wait_for_listener
-from support import LIMIT, free_port, get, pid_is_alive, wait_until
+from strangers import names, serve, wait_for_listener
+from support import (LIMIT, MISBEHAVE, WINDOWS, end_process, free_port, get, pid_is_alive,
+                     wait_until)
 
-# A server in a process of its own below the puppet, so that it can go while the program stays.
-SERVER = """
-import socket
-def serve(port):
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    listener.listen()
-    pid = os.fork()
-    while pid == 0:
-        visitor, _ = listener.accept()
-        visitor.recv(4096)
-        visitor.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n")
-        visitor.close()
-    listener.close()
-    return pid
-def end(pid):
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return True
-"""
 NEVER_AGAIN = {"delay": "1h", "max_delay": "1h", "burst": 0}
 HEALTH = {"http": "/health", "interval": "50ms", "timeout": "1s", "failures": 1000}
 QUICK = {"probe_timeout": "100ms", "bind_timeout": "200ms"}
+TRUE = [MISBEHAVE, "exit", "0"] if WINDOWS else ["/bin/true"]
 
 
 def own(port):
@@ -44,7 +25,7 @@ READY = {
     "health": {"health": HEALTH},
     "spawn": {"ready": "spawn", "settle": "300ms"},
     "notify": {"ready": "notify"},
-    "command": {"health": {"command": ["/bin/true"], "interval": "50ms", "failures": 1000}},
+    "command": {"health": {"command": TRUE, "interval": "50ms", "failures": 1000}},
 }
 
 
@@ -60,10 +41,32 @@ def test_one_that_is_faster_than_the_program(site, ready):
     _, err = starting.communicate(timeout=LIMIT)
     assert starting.returncode == 10, err
     assert "[!!] FATAL: Another server is listening on" in err
-    assert f"127.0.0.1:{port}" in err and f"pid {stranger.pid}" in err
+    assert f"127.0.0.1:{port}" in err and names(err, stranger)
     assert stranger.is_untouched() and not pid_is_alive(pid)
     assert site.status("web")["state"] == "stopped"
     assert get(port)[0] == 200  # the stranger's
+
+
+def below(site, *words):
+    """A command of the puppet's, and where what it runs writes its pid."""
+    note = site.directory / "server"
+    note.unlink(missing_ok=True)
+    command = [site.native(MISBEHAVE), "own-pid", site.native(note), *map(str, words)]
+    return [command[0].replace("/", "\\"), *command[1:]] if WINDOWS else command, note
+
+
+def begin_server(site, puppet, port):
+    """A server in a process of its own below the puppet, so that it can go while the program stays;
+    returns its pid."""
+    command, note = below(site, "bind", port, "serve")
+    puppet.begin(command, os.devnull)
+    wait_for_listener(port)
+    return int(note.read_text())
+
+
+def end_server(pid):
+    end_process(pid)
+    wait_until(lambda: not pid_is_alive(pid))
 
 
 def alone(site, port, **keys):
@@ -71,8 +74,7 @@ def alone(site, port, **keys):
     puppet = add_puppet(site, listen=own(port), restart=NEVER_AGAIN, **QUICK,
                         **{**READY["health"], **keys})
     starting = site.spawn("start", "web", stdout=subprocess.DEVNULL)
-    puppet.do(SERVER)
-    server = puppet.do(f"serve({port})")
+    server = begin_server(site, puppet, port)
     assert starting.wait(LIMIT) == 0
     assert site.status("web")["state"] == "ready"
     return puppet, server
@@ -83,11 +85,11 @@ def test_one_that_comes_later(site, health):
     port = free_port()
     puppet, server = alone(site, port, **READY[health])
     pid = puppet.pid()
-    puppet.do(f"end({server})")
+    end_server(server)
     stranger = serve(site, port, "serve")
     status = wait_for_status(site, "web", lambda status: status["state"] == "backoff")
     assert not pid_is_alive(pid) and stranger.is_untouched()
-    wait_until(lambda: any(f"pid {stranger.pid}" in cause and "Another server is listening on" in cause
+    wait_until(lambda: any(names(cause, stranger) and "Another server is listening on" in cause
                            for cause in causes(site, "web")), "a word of the stranger")
     assert status["restarts"] >= 1
     stranger.child.kill()
@@ -97,14 +99,14 @@ def test_one_that_comes_later(site, health):
 def test_a_program_without_its_listener_is_not_healthy(site):
     """The health command may say what it likes."""
     port = free_port()
-    puppet, server = alone(site, port, health={"command": ["/bin/true"], "interval": "50ms",
+    puppet, server = alone(site, port, health={"command": TRUE, "interval": "50ms",
                                                "failures": 1000})
     pid = puppet.pid()
-    puppet.do(f"end({server})")
+    end_server(server)
     status = wait_for_status(site, "web", lambda status: status["health"]["failures"] > 2)
     assert status["health"]["reply"] == "the program does not listen on its address any more"
     assert status["pid"] == pid and status["state"] == "ready"
-    puppet.do(f"serve({port})")
+    begin_server(site, puppet, port)
     wait_for_status(site, "web", lambda status: status["health"]["status"] == "healthy")
     assert site.status("web")["pid"] == pid
 
@@ -115,14 +117,13 @@ def test_a_standby_waits_for_its_end(site):
                            health={**HEALTH, "interval": "20ms"})
     pid = puppet.pid()
     wait_for_status(site, "web", lambda status: status["uptime_ms"] > 1200)  # a run that counts
-    puppet.do(f"end({server})")
+    end_server(server)
     stranger = serve(site, port, "serve")
     status = wait_for_status(site, "web", lambda status: status["state"] == "standby")
-    assert status["other"]["pid"] == stranger.pid and not pid_is_alive(pid)
+    assert status["other"]["pid"] == stranger.known_pid and not pid_is_alive(pid)
     stranger.child.kill()
     wait_until(lambda: puppet.pid() != pid, "the next generation")
-    puppet.do(SERVER)
-    puppet.do(f"serve({port})")
+    begin_server(site, puppet, port)
     wait_for_status(site, "web", lambda status: status["state"] == "ready")
     assert get(port)[0] == 200
 
@@ -157,7 +158,7 @@ def juggle(times):
 def in_flight(site, port):
     """A service whose program can let go of its listener without closing it."""
     puppet = add_puppet(site, listen=own(port), restart=NEVER_AGAIN, **QUICK,
-                        health={"command": ["/bin/true"], "interval": "10ms", "failures": 1000})
+                        health={"command": TRUE, "interval": "10ms", "failures": 1000})
     starting = site.spawn("start", "web", stdout=subprocess.DEVNULL)
     puppet.do(IN_FLIGHT % port)
     assert starting.wait(LIMIT) == 0
@@ -189,7 +190,7 @@ def test_a_wildcard_of_the_stranger_s_counts(site):
     port = free_port()
     puppet, server = alone(site, port)
     pid = puppet.pid()
-    puppet.do(f"end({server})")
+    end_server(server)
     stranger = serve(site, port, "serve", at=f"0.0.0.0:{port}")
     wait_for_status(site, "web", lambda status: status["state"] == "backoff")
     assert not pid_is_alive(pid) and stranger.is_untouched()
@@ -200,13 +201,10 @@ def test_a_listener_of_a_grandchild_is_the_program_s_own(site):
     port = free_port()
     puppet = add_puppet(site, listen=own(port), restart=NEVER_AGAIN, **READY["health"])
     starting = site.spawn("start", "web", stdout=subprocess.DEVNULL)
-    puppet.do(SERVER)
-    puppet.do(f"""
-if os.fork() == 0:
-    os.setsid()
-    serve({port})
-    os._exit(0)
-""")
+    command, _ = below(site, "bind", port, "serve")
+    shell = ["C:\\windows\\system32\\cmd.exe", "/c", "start", "/b"] if WINDOWS else \
+        ["/bin/sh", "-c", 'setsid "$@" &', "sh"]
+    puppet.begin([*shell, *command], os.devnull)
     assert starting.wait(LIMIT) == 0
     wait_for_listener(port)
     status = wait_for_status(site, "web", lambda status: status["health"]["status"] == "healthy")
