@@ -95,6 +95,9 @@ SKIPPED = {
         "test_a_listener_that_changes_hands_is_nobody_else_s": NO_FLIGHT,
         "test_a_listener_that_stays_without_a_process_is_somebody_s": NO_FLIGHT,
     },
+    "test_control_scripts.py": {
+        "test_a31_who_cannot_be_seen_is_there_all_the_same": ONE_USER,
+    },
     "test_winsvc_service.py": {},
     "test_guard_ports.py": {
         "test_a_connection_to_itself_is_nobody": NARROW,
