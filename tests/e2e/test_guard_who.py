@@ -8,9 +8,10 @@ import subprocess
 import time
 
 import pytest
-from strangers import (NOBODY, Stranger, add_marked, has_program, http_server, is_root,
+from strangers import (NOBODY, Stranger, add_marked, has_program, http_server, is_root, serve,
                        silent_listener, wait_for_listener)
-from support import MISBEHAVE, PYTHON, free_port, pid_is_alive, processes_with, wait_until
+from support import (MISBEHAVE, PYTHON, SVCMGR, WINDOWS, free_port, pid_is_alive, processes_with,
+                     wait_until)
 
 ID = "0123456789abcdef" * 4
 USER_UNITS = "/user.slice/user-{uid}.slice/user@{uid}.service/app.slice"
@@ -148,7 +149,7 @@ def test_its_start_time(site):
     port = free_port()
     add_marked(site, port=port)
     before = time.time()
-    http_server(site, port)
+    serve(site, port, "serve")
     said = re.search(r"since (\S+Z)", site.svcmgr("doctor", "webui").out)[1]
     began = time.mktime(time.strptime(said[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
     assert before - 2 <= began <= time.time() + 2
@@ -168,7 +169,7 @@ def test_another_service_of_svcmgr_is_named_with_the_command_that_stops_it(site,
     assert doctor.code == 1 and f"pid {other['pid']}" in doctor.out, doctor
     command = re.search(r"type: +(svcmgr stop other.*)", doctor.out)[1]
     words = command.split()
-    done = subprocess.run([site.command()[0], *words[1:]], env=site.environment, timeout=60,
+    done = subprocess.run([*site.program(SVCMGR), *words[1:]], env=site.environment, timeout=60,
                           check=False)
     assert done.returncode == 0
     assert not pid_is_alive(other["pid"])
@@ -177,13 +178,14 @@ def test_another_service_of_svcmgr_is_named_with_the_command_that_stops_it(site,
 
 def test_a_service_in_another_state_directory_is_named_with_its_place(site):
     port = free_port()
-    listen = {"address": f"127.0.0.1:{port}", "socket": "inherit"}
-    site.add("webui", [MISBEHAVE, "serve"], listen=listen)
+    listen = {"address": f"127.0.0.1:{port}", "socket": "self"}
+    site.add("webui", [MISBEHAVE, "bind", "env", "serve"], listen=listen, health={"http": "/health"})
     site.start()
     site.state_dir = site.directory / "elsewhere"
     doctor = site.svcmgr("doctor", "webui")
     assert doctor.code == 1, doctor
-    assert f"svcmgr stop webui --state-dir {site.directory / 'state'}\n" in doctor.out, doctor
+    place = site.native(site.directory / "state")
+    assert f"svcmgr stop webui --state-dir {place}\n" in doctor.out, doctor
     site.state_dir = site.directory / "state"
     assert site.svcmgr("stop", "webui").code == 0
 
@@ -191,8 +193,12 @@ def test_a_service_in_another_state_directory_is_named_with_its_place(site):
 def test_what_a_service_has_started_belongs_to_it(site):
     """A server that was started from inside a service, by whatever shell."""
     port = free_port()
-    program = f"{MISBEHAVE} bind {port} serve & wait"
-    site.add("shell", ["/bin/sh", "-c", program], ready="spawn", settle="10ms")
+    if WINDOWS:
+        server = site.native(MISBEHAVE).replace("/", "\\")
+        command = ["cmd", "/c", server, "bind", str(port), "serve"]
+    else:
+        command = ["/bin/sh", "-c", f"{MISBEHAVE} bind {port} serve & wait"]
+    site.add("shell", command, ready="spawn", settle="10ms")
     site.start("shell")
     wait_for_listener(port)
     add_marked(site, port=port)

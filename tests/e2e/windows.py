@@ -98,6 +98,16 @@ SKIPPED = {
     "test_control_scripts.py": {
         "test_a31_who_cannot_be_seen_is_there_all_the_same": ONE_USER,
     },
+    "test_guard_who.py": {
+        "test_a_unit_or_a_container": NO_GROUPS,
+        "test_what_the_groups_do_not_say_is_not_guessed": NO_GROUPS,
+        "test_another_pid_namespace_is_a_container": NO_NAMESPACES,
+        "test_a_terminal_is_named": "the consoles of Windows have no names",
+        "test_root_sees_the_processes_of_others": ONE_USER,
+        "test_who_cannot_be_seen_is_unknown_and_not_asked": ONE_USER,
+        "test_another_service_of_svcmgr_is_named_with_the_command_that_stops_it[inherit]": NO_OWNER,
+        "test_the_proxy_of_docker_leads_to_the_container": NO_GROUPS,
+    },
     "test_winsvc_service.py": {},
     "test_guard_ports.py": {
         "test_a_connection_to_itself_is_nobody": NARROW,
