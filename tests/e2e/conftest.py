@@ -28,6 +28,11 @@ def pytest_configure():
         windows.make_prefix(BUILD)
 
 
+def pytest_pycollect_makemodule(module_path):
+    if WINDOWS:
+        windows.refuse_unnamed(module_path)
+
+
 def pytest_collection_modifyitems(items):
     if WINDOWS:
         windows.select(items)
