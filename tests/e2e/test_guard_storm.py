@@ -13,7 +13,8 @@ import time
 
 import pytest
 from instances import add_puppet
-from support import LIMIT, MISBEHAVE, WINDOWS, alive, free_port, get, processes_with, wait_until
+from support import (LIMIT, MISBEHAVE, WINDOWS, alive, ask_windows, free_port, get,
+                     processes_with, wait_until)
 
 # Wine needs its time for each process.
 ROUNDS = int(os.environ.get("SVCMGR_TEST_ROUNDS", "1" if WINDOWS else "3"))
@@ -175,7 +176,11 @@ def test_services_side_by_side_do_not_mind_each_other(site):
 
 
 def kill(pids):
+    """Those of svcmgr's processes that are there still."""
     for pid in pids:
+        if WINDOWS:
+            ask_windows("kill", pid)
+            continue
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

@@ -7,11 +7,12 @@ import time
 
 import pytest
 from instances import add_puppet, causes, inherit, start_puppet, wait_for_status
-from support import MISBEHAVE, PORTABLE, free_port, get, pid_is_alive, processes_with, wait_until
+from support import (MISBEHAVE, PORTABLE, WINDOWS, free_port, get, pid_is_alive, processes_with,
+                     wait_until)
 from test_guard_record import kill_both
 from test_guard_storm import SEED, Census, kill
 
-ROUNDS = int(os.environ.get("SVCMGR_TEST_TRIALS", "60"))
+ROUNDS = int(os.environ.get("SVCMGR_TEST_TRIALS", "15" if WINDOWS else "60"))
 
 
 def kill_keeper(site, name="web"):
