@@ -31,9 +31,9 @@ def write_bytes(site, name, data):
     return path
 
 
-def places(result, path):
+def places(site, result, path):
     """The (line, column) of each fault that is said of a file."""
-    pattern = re.compile(re.escape(str(path)) + r":(\d+):(\d+): .")
+    pattern = re.compile(re.escape(site.native(path)) + r":(\d+):(\d+): .")
     return [(int(match[1]), int(match[2])) for match in map(pattern.match, result.err.splitlines())
             if match]
 
@@ -42,7 +42,7 @@ def assert_refused(site, command, name, path):
     before = snapshot(site)
     result = site.svcmgr(command, name)
     assert result.code == 6, result
-    assert places(result, path), result
+    assert places(site, result, path), result
     assert result.out == ""
     assert snapshot(site) == before
     return result
@@ -122,7 +122,7 @@ def test_a_file_is_checked_by_its_path_just_the_same(site, what):
     path.write_bytes(FAULTS[what] if isinstance(FAULTS[what], bytes) else FAULTS[what].encode())
     before = snapshot(site)
     result = site.svcmgr("check", path)
-    assert result.code == 6 and places(result, path), result
+    assert result.code == 6 and places(site, result, path), result
     assert snapshot(site) == before
 
 
@@ -135,7 +135,7 @@ def test_a_file_is_checked_by_its_path_just_the_same(site, what):
 ])
 def test_the_place_is_exact(site, text, place):
     path = write_bytes(site, "bad", text)
-    assert places(assert_refused(site, "check", "bad", path), path)[0] == place
+    assert places(site, assert_refused(site, "check", "bad", path), path)[0] == place
 
 
 def test_all_faults_are_said_at_once_in_the_order_of_the_file(site):
@@ -149,7 +149,7 @@ def test_all_faults_are_said_at_once_in_the_order_of_the_file(site):
     path = write_bytes(site, "bad", text)
     for command in COMMANDS:
         result = assert_refused(site, command, "bad", path)
-        found = places(result, path)
+        found = places(site, result, path)
         assert [line for line, _ in found] == [2, 3, 4, 5, 5, 6], result
         assert found == sorted(found)
 
@@ -244,7 +244,7 @@ def test_a_cycle_is_named_with_its_place(site, command):
     for name, need in (("a", "b"), ("b", "c"), ("c", "a")):
         write_bytes(site, name, "{" + GOOD + f',\n "depends_on": ["{need}"]}}')
     result = assert_refused(site, command, "a", site.config_dir / "c.json")
-    assert places(result, site.config_dir / "c.json") == [(2, 17)]
+    assert places(site, result, site.config_dir / "c.json") == [(2, 17)]
     assert "a -> b -> c -> a" in result.err
 
 
@@ -259,7 +259,7 @@ def test_dependencies_without_a_configuration_are_all_named(site, command):
     path = write_bytes(site, "a", "{" + GOOD + ', "depends_on": ["b",\n"c", "d"]}')
     write_bytes(site, "c", "{" + GOOD + "}")
     result = assert_refused(site, command, "a", path)
-    assert [line for line, _ in places(result, path)] == [1, 2], result
+    assert [line for line, _ in places(site, result, path)] == [1, 2], result
     assert '"b"' in result.err and '"d"' in result.err and '"c"' not in result.err
 
 
@@ -284,7 +284,7 @@ def test_a_running_service_goes_on_when_its_new_configuration_is_wrong(site, com
     used = (site.state_of("web") / "config.json").read_bytes()
     result = site.svcmgr(command, "web")
     assert result.code == 6, result
-    assert str(path) in result.err and re.search(r"web\.json:\d+:\d+: ", result.err), result
+    assert site.native(path) in result.err and re.search(r"web\.json:\d+:\d+: ", result.err), result
     after = site.status("web")
     for key in ("state", "pid", "generation", "supervisor_pid"):
         assert after[key] == before[key], key
@@ -304,14 +304,14 @@ def test_a_crash_with_a_wrong_new_configuration_uses_the_old_one(site):
 
 
 def test_stop_status_logs_and_signal_need_no_valid_configuration(site):
-    site.add("job", [MISBEHAVE, "print", "hello", "note", "USR1", "sleep-forever"])
+    site.add("job", [MISBEHAVE, "print", "hello", "sleep-forever"])
     before = site.start("job")
     write_bytes(site, "job", "{")
     assert site.status("job")["pid"] == before["pid"]
-    assert site.svcmgr("signal", "job", "USR1").code == 0
     assert "hello" in site.svcmgr("logs", "job").out
     assert site.svcmgr("start", "job").code == 6
     assert site.status("job")["pid"] == before["pid"]
+    assert site.svcmgr("signal", "job", "KILL").code == 0
     result = site.svcmgr("stop", "job")
     assert result.code == 0, result
     assert site.status("job")["state"] == "stopped"
@@ -337,7 +337,7 @@ def test_check_json_says_every_fault_with_its_place(site):
     result = site.svcmgr("check", "--json", "bad")
     assert result.code == 6
     document = json.loads(result.out)
-    assert (document["name"], document["valid"], document["file"]) == ("bad", False, str(path))
+    assert (document["name"], document["valid"], document["file"]) == ("bad", False, site.native(path))
     assert [(fault["line"], fault["column"]) for fault in document["faults"]] == [(1, 14), (2, 9)]
     assert all(fault["message"] for fault in document["faults"])
 
@@ -345,7 +345,8 @@ def test_check_json_says_every_fault_with_its_place(site):
 def test_check_of_standard_paths_works_without_any_directory(site):
     path = site.directory / "alone.json"
     path.write_text("{" + GOOD + "}")
-    result = subprocess.run([SVCMGR, "check", path.name], cwd=site.directory, env=site.environment,
-                            capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run([*site.program(SVCMGR), "check", path.name], cwd=site.directory,
+                            env=site.environment, capture_output=True, text=True, timeout=30,
+                            check=False)
     assert result.returncode == 0, result
     assert result.stdout == "alone.json: valid\n"

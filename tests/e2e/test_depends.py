@@ -1,7 +1,5 @@
 """depends_on: what a service needs is started, and ready, first."""
 
-import json
-
 import pytest
 from instances import add_puppet
 from support import MISBEHAVE, wait_until
@@ -201,7 +199,7 @@ def test_run_starts_what_it_needs_in_the_background_first(site):
     running = site.spawn("run", "web")
     site.wait_for_state("web", "ready")
     assert_before(site, "db", "web")
-    running.terminate()
+    assert site.svcmgr("stop", "web").code == 0
     assert running.wait(20) == 0
     assert states_of(site, "web", "db") == ["stopped", "ready"]
 
@@ -218,9 +216,8 @@ def test_a_crash_of_a_dependency_does_not_touch_what_needs_it(site):
 def test_a_long_chain(site):
     names = [f"s{number:02}" for number in range(20)]
     for at, name in enumerate(names):
-        site.write(name, json.dumps({"command": [MISBEHAVE, "sleep-forever"], "settle": "1ms",
-                                     "directory": str(site.directory),
-                                     "depends_on": names[at + 1:at + 2]}))
+        site.add(name, [MISBEHAVE, "sleep-forever"], settle="1ms",
+                 depends_on=names[at + 1:at + 2])
     result = site.svcmgr("start", names[0])
     assert result.code == 0, result
     assert set(states_of(site, *names)) == {"ready"}

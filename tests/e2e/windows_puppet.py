@@ -12,6 +12,13 @@ from puppet import Puppet
 from support import MISBEHAVE
 
 
+PIECE = 30_000  # bytes, of which an order has two digits each: LINE_MAX_BYTES
+
+
+def encoded(word):
+    return (word if isinstance(word, bytes) else word.encode()).hex()
+
+
 class WindowsPuppet(Puppet):
     """Has the same orders as far as Windows has what they are about."""
 
@@ -30,7 +37,10 @@ class WindowsPuppet(Puppet):
         self._order("ready")
 
     def say(self, text, fd=1):
-        self._order("say", str(fd), text)
+        data = text if isinstance(text, bytes) else text.encode()
+        assert b"\0" not in data, "it would end there"
+        for at in range(0, len(data), PIECE):
+            self._order("say", str(fd), data[at:at + PIECE])
 
     def end(self, code):
         self._once("exit", str(code))
@@ -63,7 +73,7 @@ class WindowsPuppet(Puppet):
 
     def _once(self, order, *words):
         port, pid = map(int, Path(self.path).read_text().split())
-        line = " ".join([str(pid), order, *[word.encode().hex() for word in words]])
+        line = " ".join([str(pid), order, *[encoded(word) for word in words]])
         with socket.create_connection(("127.0.0.1", port), timeout=self.limit) as connection:
             connection.sendall(line.encode() + b"\n")
             with connection.makefile("r") as answers:
