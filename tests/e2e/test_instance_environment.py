@@ -136,7 +136,8 @@ def test_environment_lies_on_top_of_the_files_and_these_on_top_of_the_base(site)
 def test_an_optional_file_may_be_missing(site):
     here = site.directory / "here.env"
     here.write_text("X=1\n")
-    assert added(site, environment_file=[f"-{site.directory}/missing.env", f"-{here}"]) == {"X": "1"}
+    files = [f"-{site.native(site.directory / 'missing.env')}", f"-{site.native(here)}"]
+    assert report_of(site, environment_file=files)["environment"]["X"] == "1"
 
 
 def test_a_file_that_must_be_there_is_named_when_it_is_not(site):
@@ -279,11 +280,13 @@ def test_a_service_of_another_user_has_the_base_of_that_user(open_site):
 
 def test_a_health_command_does_not_get_what_names_a_socket(site):
     """nginx is told of its socket in a variable; the command that checks it has no such socket."""
-    seen = site.directory / "seen"
-    site.add("web", [MISBEHAVE, "serve"], environment={"NGINX": "{fd};", "WHO": "{name}"},
+    seen, given = site.directory / "seen", site.directory / "given"
+    site.add("web", [MISBEHAVE, "report", given, "serve"],
+             environment={"NGINX": "{fd};", "WHO": "{name}"},
              listen={"address": f"127.0.0.1:{free_port()}", "socket": "inherit"},
-             health={"command": ["/bin/sh", "-c", f"env > {seen}"]})
+             health={"command": [MISBEHAVE, "report", seen]})
     status = site.start("web")
-    told = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
+    told = json.loads(seen.read_text())["environment"]
     assert told["WHO"] == "web" and "NGINX" not in told and told["SVCMGR_PID"] == str(status["pid"])
-    assert b"NGINX=3;" in Path(f"/proc/{status['pid']}/environ").read_bytes().split(b"\0")
+    environment = read_report(given)["environment"]
+    assert environment["NGINX"] == environment.get("SVCMGR_LISTEN_HANDLES", "3") + ";"

@@ -1,6 +1,7 @@
 """A stream of new connections to a server, from several sides."""
 
 import threading
+from http.client import HTTPException
 
 from support import get
 
@@ -10,7 +11,7 @@ class Visitors:
 
     def __init__(self, port, count=4):
         self.port = port
-        self.refused, self.served = [], []
+        self.refused, self.served, self.broken = [], [], []
         self.done = threading.Event()
         self.threads = [threading.Thread(target=self.visit) for _ in range(count)]
 
@@ -30,8 +31,8 @@ class Visitors:
                 self.served.append(get(self.port, timeout=20)[0])
             except ConnectionRefusedError as error:
                 self.refused.append(error)
-            except OSError:
-                pass  # its server was killed while it answered
+            except (OSError, HTTPException) as error:
+                self.broken.append(error)  # its server was killed while it answered
 
     def assert_none_refused(self):
         assert not self.refused

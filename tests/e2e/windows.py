@@ -51,6 +51,9 @@ NO_ZOMBIES = "Windows has no zombies"
 NO_BOOTS = "start times there are dates, which no other boot has had"
 SYSTEMD = "it is about systemd, of which there is none; test_winsvc_*.py have the like"
 OF_UNIX = "it is about the folders or programs of Unix; test_windows.py has the like"
+ACCOUNT = "the environment of an account is Windows' own; test_windows.py has the like"
+HANDLES = "Windows passes handles and no descriptors; test_windows.py has the like"
+UNIX_PROGRAM = "its program is one of the system below, to which Wine passes no socket"
 IN_WINDOWS = "its program is a shell script; test_windows.py has the same"
 IN_ITS_JOB = "nobody leaves a job: what is started inside a service on Windows ends with it"
 
@@ -398,6 +401,38 @@ SKIPPED = {
         "test_a_follower_wakes_nobody_while_nothing_is_written": NO_LOOK,
         "test_a_follower_that_does_not_read_costs_nothing_and_is_told_what_it_lost": NO_LOOK,
     },
+    "test_restart_load.py": {
+        "test_a_restart_loses_nobody[python-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[python-overlap]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[node-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[node-overlap]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[nginx-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[nginx-overlap]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[python]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[node]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[nginx]": UNIX_PROGRAM,
+        "test_who_comes_while_nobody_accepts_finds_the_whole_queue": UNIX_PROGRAM,
+        "test_the_queue_is_whole_while_a_crashed_one_waits_for_its_next_try": UNIX_PROGRAM,
+        "test_kills_of_the_supervisor_under_load_lose_nobody_and_hardly_a_line": KEEPER,
+        "test_upgrades_under_load_lose_nobody_and_not_a_line": UNIX_PROGRAM,
+        "test_the_supervisor_is_killed_in_the_middle_of_an_overlap": KEEPER,
+    },
+    "test_instance_environment.py": {
+        "test_the_base_environment_is_exact": ACCOUNT,
+        "test_a_dirty_environment_of_the_caller_never_reaches_it": ACCOUNT,
+        "test_no_environment_at_all_is_no_obstacle": ACCOUNT,
+        "test_tokens_in_values_and_arguments": HANDLES,
+        "test_an_inherited_listener": HANDLES,
+        "test_several_listeners_come_in_their_order": NO_UNIX,
+        "test_a_unix_listener_alone_has_no_port": NO_UNIX,
+        "test_listen_pid_can_be_left_out": HANDLES,
+        "test_a_listener_that_the_program_binds_itself_passes_no_descriptor": HANDLES,
+        "test_a_notify_socket_with_ready_notify": NO_NOTIFY,
+        "test_a_watchdog_brings_its_variables_and_the_notify_socket": NO_NOTIFY,
+        "test_the_user_s_own_entry_is_the_base_of_a_program_that_runs_as_somebody_else": ONE_USER,
+        "test_the_notify_socket_can_be_reached_by_another_user": NO_NOTIFY,
+        "test_a_service_of_another_user_has_the_base_of_that_user": ONE_USER,
+    },
     "test_system_log.py": {},
     "test_windows.py": {},
     "test_windows_upgrade.py": {},
@@ -408,6 +443,7 @@ SKIPPED = {
 
 # Files and folders of which nothing applies.
 LEFT_OUT = {
+    "test_example_client.py": "the example speaks over a Unix socket, of which Wine 8 has none",
     "test_faults.py": NO_CALLS,
     "test_guard_unix.py": NO_UNIX,
     "test_handed_sockets.py": "no manager of Windows hands sockets over, or keeps them",
@@ -415,9 +451,12 @@ LEFT_OUT = {
     "test_notify.py": NO_NOTIFY,
     "test_output_loss.py": f"{KEEPER}, and {NO_MOUNTS}",
     "test_pid1.py": "Windows has no process 1, which all orphans and signals of a container come to",
+    "test_programs.py": UNIX_PROGRAM,
+    "test_state_directory.py": "it is about the accounts and the mounts of Unix",
     "test_survival.py": KEEPER,
     "test_survival_gap.py": f"{KEEPER}, and {NO_STOPPING}",
     "test_survival_moments.py": KEEPER,
+    "test_trials.py": "it draws among signals to supervisors and keepers; Windows has neither of the two",
     "launchd/": "it is about launchd, of which there is none; winsvc has the like",
     "systemd/": "it is about systemd, of which there is none; winsvc has the like",
 }
