@@ -11,18 +11,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import windows
 from instances import causes, wait_for_status
 from logfiles import numbers, texts, whole_log
-from support import (BUILD, LIMIT, MISBEHAVE, NO_FILE, PORTABLE, PYTHON, SANITIZED, WEBUI, WINDOWS,
-                     end_process, free_port, pid_is_alive, processes_with, wait_until)
+from support import (BUILD, LIMIT, PORTABLE, PYTHON, SANITIZED, WEBUI, free_port, pid_is_alive,
+                     processes_with, wait_until)
 from test_programs import NODE, needs
 from test_survival import KEPT
-from visitors import Visitors
 
 RAIN = str(BUILD / "tests" / "rain")
 RATE = 200 if SANITIZED else 1000
-FEW = SANITIZED or PORTABLE or WINDOWS  # what is shared with the optimised build is tried there often enough
+FEW = SANITIZED or PORTABLE  # what is shared with the optimised build is tried there often enough
 RESTARTS = int(os.environ.get("SVCMGR_TEST_RESTARTS", "5" if FEW else "25"))
 CRASHES = int(os.environ.get("SVCMGR_TEST_CRASHES", "3" if FEW else "10"))
 KILLS = int(os.environ.get("SVCMGR_TEST_KILLS", "5" if FEW else "20"))
@@ -45,15 +43,6 @@ class Rain:
 @contextlib.contextmanager
 def rain(port, rate=RATE):
     """The result is filled in when it is over."""
-    if WINDOWS:  # the program for it is one of Unix
-        result = dict.fromkeys(LOST, 0)
-        with Visitors(port) as visitors:
-            yield result
-        late = [error for error in visitors.broken if isinstance(error, TimeoutError)]
-        result.update(refused=len(visitors.refused), timed_out=len(late),
-                      reset=len(visitors.broken) - len(late), fine=visitors.served.count(200))
-        result["wrong"] = len(visitors.served) - result["fine"]
-        return
     falling = Rain(port, rate)
     result = {}
     try:
@@ -63,10 +52,8 @@ def rain(port, rate=RATE):
     print(result)
 
 
-def lost(result, ended=False):
-    """If one of them was ended, Wine has it killed, with what it had accepted."""
-    return {name: result[name] for name in LOST
-            if result[name] and not (WINDOWS and ended and name == "reset")}
+def lost(result):
+    return {name: result[name] for name in LOST if result[name]}
 
 
 # ---- Servers that finish what they have accepted ----------------------------------------------------------
@@ -112,8 +99,6 @@ def ready_file(site):
 
 def webui(site, port, overlap):
     del site, port
-    if WINDOWS and overlap:
-        return [MISBEHAVE, "notify-ready", "serve"], {"ready": "notify"}
     return [WEBUI, "--quiet"], {"ready": "notify"} if overlap else {"health": {"http": "/health"}}
 
 
@@ -161,8 +146,7 @@ PROGRAMS = [webui, python, node, nginx]
 def add(site, program, overlap):
     port = free_port()
     words, keys = program(site, port, overlap)
-    keys = {"stop": {"timeout": windows.STOP_TIMEOUT if WINDOWS else "20s"}, "start_timeout": "60s",
-            "restart": {"delay": "1ms", "burst": 0},
+    keys = {"stop": {"timeout": "20s"}, "restart": {"delay": "1ms", "burst": 0}, "start_timeout": "60s",
             "replace": "overlap" if overlap else "sequential", **keys}
     site.add("web", words, listen=listen(port), **keys)
     return port
@@ -178,7 +162,7 @@ def test_a_restart_loses_nobody(site, program, overlap):
             done = site.svcmgr("restart", "web")
             assert done.code == 0, done
             assert f"generation {number} replaced by {number + 1}" in done.out
-    assert lost(result, ended=True) == {} and result["fine"] > 0
+    assert lost(result) == {} and result["fine"] > 0
     status = site.wait_for_state("web", "ready")  # "replacing" until the former one is gone
     assert (status["generation"], status["restarts"]) == (RESTARTS + 1, 0)
     assert site.svcmgr("stop", "web").code == 0
@@ -194,14 +178,13 @@ def test_a_crash_refuses_nobody(site, program):
         for number in range(CRASHES):
             status = wait_for_status(site, "web", lambda now, n=number: now["restarts"] == n and
                                      now["state"] == "ready" and now["pid"] is not None)
-            for pid in [status["pid"], *children(status["pid"])]:
+            tree = [status["pid"], *children(status["pid"])]
+            for pid in tree:
                 with contextlib.suppress(ProcessLookupError):
-                    end_process(pid)
+                    os.kill(pid, signal.SIGKILL)
         wait_for_status(site, "web", lambda now: now["restarts"] == CRASHES and
                         now["state"] == "ready")
-    assert result["refused"] == result["wrong"] == result["missed"] == 0
-    # Under Wine a connection may stay open whose server was killed: in two of three runs one did.
-    assert WINDOWS or result["timed_out"] == 0
+    assert result["refused"] == result["timed_out"] == result["wrong"] == result["missed"] == 0
     assert result["reset"] + result["short"] <= CRASHES * 64, result
 
 
@@ -279,33 +262,34 @@ def children(pid):
 
 
 FAILING = {
-    "exits": (["print", "no such table", "exit", "1"], "exited with code 1 before it was ready"),
-    "hangs": (["print", "still loading", "ignore", "TERM", "sleep-forever"], "was not ready in 2000 ms"),
-    "never ready": (["print", "still loading", "sleep-forever"], "was not ready in 2000 ms"),
-    "crashes": (["print", "on my way", "die", "SEGV"], "ended by SIGSEGV before it was ready"),
-    "is not there": (None, NO_FILE),
+    "exits": ("echo no such table; exit 1", "exited with code 1 before it was ready"),
+    "hangs": ("echo still loading; trap '' TERM; sleep 1000 & wait; wait", "was not ready in 2000 ms"),
+    "never ready": ("echo still loading; exec sleep 1000", "was not ready in 2000 ms"),
+    "crashes": ("echo on my way; kill -SEGV $$", "ended by SIGSEGV before it was ready"),
+    "is not there": (None, "No such file"),
 }
 
 
 @pytest.mark.parametrize("how", FAILING)
 def test_the_old_one_goes_on_when_the_new_one_fails(site, how):
-    words, said = FAILING[how]
+    script, said = FAILING[how]
     port = add(site, webui, True)
     before = site.start("web")
     good = (site.config_dir / "web.json").read_text()
     broken = json.loads(good)
-    broken.update(command=[MISBEHAVE, *words] if words else ["/no/such/program"],
+    broken.update(command=["/bin/sh", "-c", script] if script else ["/no/such/program"],
                   start_timeout="2s", stop={"timeout": "200ms"})
-    site.write("web", json.dumps(site.natively(broken)))
+    site.write("web", json.dumps(broken))
     with rain(port) as result:
         done = site.svcmgr("restart", "web")
         assert done.code == 1 and said in done.err, done
-        if words:
-            assert words[1] in done.err.split("\n", 1)[1], "the new one's last words"
+        if script:
+            assert script.split()[1] in done.err.split("\n", 1)[1], "the new one's last words"
         after = site.status("web")
         assert (after["pid"], after["state"], after["generation"]) == (before["pid"], "ready", 1)
         wait_for_status(site, "web", lambda now: len(processes_with(str(site.directory))) <= 3)
     assert lost(result) == {}
+    assert not processes_with("sleep 1000")
     site.write("web", good)
     assert site.svcmgr("restart", "web").code == 0
     wait_until(lambda: not pid_is_alive(before["pid"]), "the end of the old one")
@@ -320,17 +304,16 @@ def test_a_second_restart_joins_the_first(site):
     told = [child.stdout.read() for child in asking]
     assert all("replaced by" in line for line in told)
     assert site.status("web")["generation"] <= 6
-    assert lost(result, ended=True) == {}
-    if not WINDOWS:  # Wine delivers nothing that asks for an end
-        assert not [cause for cause in causes(site, "web", "exit") if "SIG" in cause]
+    assert lost(result) == {}
+    assert not [cause for cause in causes(site, "web", "exit") if "SIG" in cause]
 
 
 def test_a_stop_in_the_middle_of_an_overlap_leaves_nothing(site):
     port = add(site, webui, True)
     site.start("web")
     broken = json.loads((site.config_dir / "web.json").read_text())
-    broken.update(command=[MISBEHAVE, "sleep-forever"])
-    site.write("web", json.dumps(site.natively(broken)))
+    broken.update(command=["/bin/sleep", "1000"])
+    site.write("web", json.dumps(broken))
     restarting = site.spawn("restart", "web", stderr=subprocess.PIPE)
     wait_for_status(site, "web", lambda now: now["state"] == "replacing")
     assert site.svcmgr("stop", "web").code == 0
