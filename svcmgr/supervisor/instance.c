@@ -162,7 +162,7 @@ static int spawn_child(struct supervisor *sup, struct instance *instance,
 static int record_child(struct supervisor *sup, struct instance *instance,
         struct platform_child *child, struct err *err)
 {
-    link_record_now(&sup->link, child->identity.pid);
+    link_record(&sup->link, child->identity.pid);
     recorded_of(sup, instance)->process = child->identity;
     if (publish_record_for_spawn(sup, err) == 0)
         return 0;

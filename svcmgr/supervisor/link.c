@@ -37,7 +37,7 @@ void link_ring(struct link *link)
     link->is_unheard = false;
 }
 
-void link_record_now(struct link *link, int64_t pid)
+void link_record(struct link *link, int64_t pid)
 {
     struct keeper_message message = { .kind = KEEPER_RECORD, .pid = pid };
 
@@ -193,11 +193,6 @@ void link_drop(struct link *link, const char *name)
 {
     link_drop_later(link, name);
     link->is_urgent = true;
-}
-
-void link_record(struct link *link, int64_t pid)
-{
-    send_pid(link, KEEPER_RECORD, pid);
 }
 
 void link_reap(struct link *link, int64_t pid)

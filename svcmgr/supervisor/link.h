@@ -57,9 +57,8 @@ void link_drop(struct link *link, const char *name);
 /* The same for what does no harm where it is: sent with the next message that is not like this, so
  * that the keeper is not woken for it. */
 void link_drop_later(struct link *link, const char *name);
+/* Sent at once, behind what was collected before it: a child waits for this. */
 void link_record(struct link *link, int64_t pid);
-/* The same at once, and what was collected before it: a child waits for this. */
-void link_record_now(struct link *link, int64_t pid);
 void link_reap(struct link *link, int64_t pid);
 void link_heard(struct link *link);
 /* The stops that the keeper was asked for are over: somebody wants the service up. */

@@ -364,7 +364,7 @@ inline link_reap(i, p)
     fi
 }
 
-/* link_record_now() and link_hold(), sent: what is sent is as good as received. */
+/* link_record() and link_hold(), sent: what is sent is as good as received. */
 inline tell_keeper(i)
 {
     d_step {
