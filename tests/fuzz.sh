@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes one target; prints its last words if it fails.  SVCMGR_FUZZ_SECONDS says for how long; else
+# Fuzzes one target; if it fails, prints where, and the input, which is all that is needed to see it again.  SVCMGR_FUZZ_SECONDS says for how long; else
 # it is a minute for the control channel, where one run takes milliseconds, and 3 s for the
 # others.
 #
@@ -26,6 +26,11 @@ words=("$target" "-max_total_time=$seconds" -timeout=30 -print_final_stats=1 -en
 words+=("$TMPDIR/found")
 [ ! -d "$inputs" ] || words+=("$inputs")
 "${words[@]}" > "$target.log" 2>&1 && exit 0
-tail -n 50 "$target.log"
-echo "$target"
+# Without the frames of libFuzzer and of the system.
+grep -E '^(==|SUMMARY|MS:|stat::number)|runtime error|does not hold|^ +#[0-9]+ .*\.c:' "$target.log" | cut -c 1-200
+input=$(sed -n 's/.*Test unit written to //p' "$target.log" | tail -n 1)
+if [ -f "$input" ]; then
+    printf 'base64 -d <<< %s | gzip -d > input\n' "$(gzip -9 -n -c "$input" | base64 -w 0)"
+fi
+printf '%s input\n' "$target"
 exit 1

@@ -11,12 +11,7 @@
 #include <stdint.h>
 
 #include "platform.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
+#include "require.h"
 
 /* Pids beyond what Linux gives: whatever slips through hits nobody (PID_MAX_LIMIT of proc(5)). */
 #define FAKE_SUPERVISOR_PID INT64_C(5000000)

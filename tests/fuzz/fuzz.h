@@ -7,12 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What holds for any input; that it does not is what is looked for. */
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            __builtin_trap();                                                                      \
-    } while (0)
+#include "require.h"
 
 /* libFuzzer calls it. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -9,13 +9,19 @@
 #include "proof.h"
 #include "protocol.h"
 
+struct client_pending_id {
+    struct protocol_id id;
+    bool is_command;
+};
+
 struct client_end {
     int fd;             /* -1: not connected */
     struct buffer out;  /* still to be sent */
     struct buffer line; /* the request that has not ended yet, as far as it was sent */
     struct buffer in;   /* what came, from the last newline on */
-    struct protocol_id *pending;
+    struct client_pending_id *pending;
     size_t pending_count;
+    bool over_tcp;
     bool is_stranger; /* over TCP, and has not proved itself */
     bool proves;      /* ... but is about to */
     struct proof proof;
