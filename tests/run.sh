@@ -11,6 +11,7 @@ failed=()
 suites=()
 built=()
 begin_all=$SECONDS
+last_words=30 # lines of a step that failed
 
 # configure-and-build NAME PRESET [options]
 make_build() {
@@ -166,6 +167,11 @@ for step in "${steps[@]}"; do
     sed -n "s/^unsteady: \(.*\)/passed only at its second try: $step: \1/p" "build/test-$step.log"
 done
 printf 'in %d s\n' $((SECONDS - begin_all))
+# Once more, for who sees only the end of all this.
+for step in "${failed[@]}"; do
+    printf '\n== %s failed\n' "$step"
+    tail -n "$last_words" "build/test-$step.log" | cut -c 1-1000
+done
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[*]}"
     exit 1
