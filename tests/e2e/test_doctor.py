@@ -116,8 +116,10 @@ def test_stopped_after_a_start_that_failed(site):
 def lasting(site, state, **keys):
     """A service that was ready once and is in a state now in which it does not serve."""
     go = site.directory / "go"
-    site.add("webui", [MISBEHAVE, "exit-if", go, "3", "sleep-forever"], settle="10ms", **keys)
+    up = site.directory / "up"
+    site.add("webui", [MISBEHAVE, "exit-if", go, "3", "touch", up, "sleep-forever"], settle="10ms", **keys)
     status = site.start()
+    wait_until(up.exists)  # it has looked for 'go'
     go.touch()
     end_process(status["pid"])
     return site.wait_for_state("webui", state)
