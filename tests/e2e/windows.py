@@ -403,6 +403,22 @@ SKIPPED = {
         "test_a_follower_wakes_nobody_while_nothing_is_written": NO_LOOK,
         "test_a_follower_that_does_not_read_costs_nothing_and_is_told_what_it_lost": NO_LOOK,
     },
+    "test_restart_load.py": {
+        "test_a_restart_loses_nobody[python-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[python-overlap]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[node-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[node-overlap]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[nginx-sequential]": UNIX_PROGRAM,
+        "test_a_restart_loses_nobody[nginx-overlap]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[python]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[node]": UNIX_PROGRAM,
+        "test_a_crash_refuses_nobody[nginx]": UNIX_PROGRAM,
+        "test_who_comes_while_nobody_accepts_finds_the_whole_queue": UNIX_PROGRAM,
+        "test_the_queue_is_whole_while_a_crashed_one_waits_for_its_next_try": UNIX_PROGRAM,
+        "test_kills_of_the_supervisor_under_load_lose_nobody_and_hardly_a_line": KEEPER,
+        "test_upgrades_under_load_lose_nobody_and_not_a_line": UNIX_PROGRAM,
+        "test_the_supervisor_is_killed_in_the_middle_of_an_overlap": KEEPER,
+    },
     "test_instance_environment.py": {
         "test_the_base_environment_is_exact": ACCOUNT,
         "test_a_dirty_environment_of_the_caller_never_reaches_it": ACCOUNT,
@@ -441,9 +457,6 @@ LEFT_OUT = {
     "test_output_loss.py": f"{KEEPER}, and {NO_MOUNTS}",
     "test_pid1.py": "Windows has no process 1, which all orphans and signals of a container come to",
     "test_programs.py": UNIX_PROGRAM,
-    "test_restart_load.py":
-        "Wine 8's server hung with a stream of connections to programs that are killed; test_windows.py, "
-        "test_windows_upgrade.py and winsvc/ have one with fewer",
     "test_state_directory.py": "it is about the accounts and the mounts of Unix",
     "test_survival.py": KEEPER,
     "test_survival_gap.py": f"{KEEPER}, and {NO_STOPPING}",
