@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -282,6 +283,17 @@ class Site:
     def of_root(self, path):
         """What svcmgr makes of a path that begins with '/', which this site's directory need not have."""
         return windows.path(path) if WINDOWS else str(path)
+
+    def itself(self, program):
+        """The path that a program finds for itself."""
+        return windows.own_path(program) if WINDOWS else os.path.realpath(program)
+
+    def run_copy(self):
+        """Has a copy of svcmgr in the site's own directory run from now on; returns it."""
+        copy = self.directory / f"svcmgr{SUFFIX}"
+        shutil.copy(SVCMGR, copy)
+        self.command = lambda *words: [*self.program(str(copy)), *self.words(*words)[1:]]
+        return copy
 
     def here(self, path):
         """A path that svcmgr has written, as this system has it."""

@@ -3,14 +3,16 @@ agree with, and Python's."""
 
 import os
 import plistlib
-import shutil
 import subprocess
 
 import pytest
-from support import ROOT, SVCMGR, WEBUI, Site, free_port
+import windows
+from support import ROOT, SVCMGR, WEBUI, WINDOWS, Site, free_port
 
 ODD = "a b\"c'd&e<f>g]]>h--i-->j;k%20\\l$HOME*{{é€\U0001f600"
 FOLDERS = [ODD, "x\ty\nz\rü", "--", "-->", "&amp;", "<!--", " x "]
+if WINDOWS:
+    FOLDERS = list(map(windows.name, FOLDERS))
 
 
 @pytest.fixture
@@ -42,20 +44,38 @@ def parsed(text):
     return by_libplist
 
 
+def search(site, first):
+    """Has svcmgr find programs here first, as far as its caller has a say in that; returns its PATH,
+    or under Wine, which adds Windows' own, the beginning of it."""
+    if WINDOWS:
+        site.environment["WINEPATH"] = windows.path(first)
+        return windows.path(first) + ";"
+    site.environment["PATH"] = f"{first}:/usr/bin:/bin"
+    return site.environment["PATH"]
+
+
+def path_of(found, like):
+    """The PATH of a plist, or as much of it as is known."""
+    (key, path), = found.pop("EnvironmentVariables").items()
+    assert key == "PATH"
+    return path[:len(like)] if WINDOWS else path
+
+
 def test_it_is_the_job_that_is_meant(site):
-    port = site.add_webui(umask="027", stop={"timeout": "20s"})
-    site.environment["PATH"] = "/opt/homebrew/bin:/usr/bin:/bin"
+    umask = {} if WINDOWS else {"umask": "027"}
+    port = site.add_webui(**umask, stop={"timeout": "20s"})
+    path = search(site, "/opt/homebrew/bin")
     found = parsed(shown(site))
+    assert path_of(found, path) == path
     assert found == {
         "Label": "svcmgr.webui",
         "ProgramArguments": [
-            os.path.realpath(SVCMGR), "--user", "--config-dir", str(site.config_dir), "--state-dir",
-            str(site.state_dir), "run", "webui", "--duplicate", "standby"],
+            site.itself(SVCMGR), "--user", "--config-dir", site.native(site.config_dir),
+            "--state-dir", site.native(site.state_dir), "run", "webui", "--duplicate", "standby"],
         "RunAtLoad": True, "KeepAlive": {"SuccessfulExit": False}, "ThrottleInterval": 10,
         "ExitTimeOut": 35, "ProcessType": "Interactive", "LimitLoadToSessionType": "Aqua",
-        "Umask": 0o27, "SoftResourceLimits": {"NumberOfFiles": 4096},
-        "EnvironmentVariables": {"PATH": "/opt/homebrew/bin:/usr/bin:/bin"},
-        "StandardErrorPath": str(site.state_of("webui") / "launchd.log")}
+        "Umask": 0o27 if umask else 0o22, "SoftResourceLimits": {"NumberOfFiles": 4096},
+        "StandardErrorPath": site.native(site.state_of("webui") / "launchd.log")}
     found = parsed(shown(site, "--socket"))
     assert found["Sockets"] == {"Listeners": [
         {"SockFamily": "IPv4", "SockNodeName": "127.0.0.1", "SockServiceName": str(port),
@@ -67,25 +87,18 @@ def test_it_is_the_job_that_is_meant(site):
 def test_hostile_values_are_read_back_as_they_are(at, folder):
     site = at(folder)
     path = site.directory / "s"
-    site.environment["PATH"] = f"/bin:{site.directory}"
-    program = site.directory / "svcmgr"
-    shutil.copy(SVCMGR, program)
+    searched = search(site, site.directory)
+    program = site.run_copy()
     keys = {}
-    if len(str(path)) < 100 and folder != FOLDERS[1]:  # what a listener cannot have
+    if len(str(path)) < 100 and folder != FOLDERS[1] and not WINDOWS:  # what a listener cannot have
         keys["listen"] = f"unix:{path}"
     site.add("webui", [WEBUI], **keys)
-    result = subprocess.run(
-        [program, *site.command("--user", "install", "webui", "--launcher", "launchd", "--print",
-                                *(["--socket"] if keys else []))[1:]],
-        capture_output=True, check=False, env=site.environment)
-    assert result.returncode == 0, result
-    text = result.stdout.decode()
-    found = parsed(text)
-    assert found["ProgramArguments"][0] == str(program)
-    assert found["ProgramArguments"][3] == str(site.config_dir)
-    assert found["ProgramArguments"][5] == str(site.state_dir)
-    assert found["EnvironmentVariables"] == {"PATH": f"/bin:{site.directory}"}
-    assert found["StandardErrorPath"] == str(site.state_of("webui") / "launchd.log")
+    found = parsed(shown(site, *(["--socket"] if keys else [])))
+    assert found["ProgramArguments"][0] == site.itself(program)
+    assert found["ProgramArguments"][3] == site.native(site.config_dir)
+    assert found["ProgramArguments"][5] == site.native(site.state_dir)
+    assert path_of(found, searched) == searched
+    assert found["StandardErrorPath"] == site.native(site.state_of("webui") / "launchd.log")
     if keys:
         assert found["Sockets"]["Listeners"][0]["SockPathName"] == str(path)
 

@@ -1,16 +1,17 @@
 """The Windows service and the task that install shows on any system: their values as a reader that
 is not ours takes them."""
 
-import os
-import shutil
 import subprocess
 import xml.etree.ElementTree
 
 import pytest
-from support import SVCMGR, WEBUI, Site
+import windows
+from support import SVCMGR, WEBUI, WINDOWS, Site
 
 ODD = "a b'c&d<e>f]]>g--h;j{{é€\U0001f600 $HOME"
 FOLDERS = [ODD, "x y", "--", "&amp;", "back\\slash\\", "ends with \\", "'"]
+if WINDOWS:
+    FOLDERS = list(map(windows.name, FOLDERS))
 TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 
 
@@ -77,12 +78,12 @@ def test_it_is_the_service_that_is_meant(site):
     site.add_webui(stop={"timeout": "20s"}, description="Our web", depends_on=["db"])
     site.add("db", [WEBUI])
     found = record(site)
-    program = os.path.realpath(SVCMGR)
+    program = site.itself(SVCMGR)
     assert found.pop("note").startswith("written by svcmgr install")
     assert words_of(found.pop("image_path")) == [
-        program, "--system", "--config-dir", str(site.config_dir), "--state-dir",
-        str(site.state_dir), "run", "webui", "--duplicate", "standby"]
-    state = str(site.state_of("webui"))
+        program, "--system", "--config-dir", site.native(site.config_dir), "--state-dir",
+        site.native(site.state_dir), "run", "webui", "--duplicate", "standby"]
+    state = site.native(site.state_of("webui"))
     assert found == {
         "state": state, "name": "svcmgr-webui", "display_name": "webui (svcmgr)",
         "description": "Our web", "account": "NT SERVICE\\svcmgr-webui",
@@ -94,30 +95,25 @@ def test_it_is_the_service_that_is_meant(site):
                      "non_crash_failures": True},
         "preshutdown_timeout_ms": 35000, "event_message_file": program,
         "grants": [{"path": state, "rights": "modify"},
-                   {"path": str(site.config_dir / "webui.json"), "rights": "read"}]}
+                   {"path": site.native(site.config_dir / "webui.json"), "rights": "read"}]}
     assert not site.state_dir.exists()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ascii)
 def test_hostile_values_are_read_back_as_they_are(at, folder):
     site = at(folder)
-    program = site.directory / "svcmgr"
-    shutil.copy(SVCMGR, program)
+    program = site.itself(site.run_copy())
+    places = ["--config-dir", site.native(site.config_dir), "--state-dir", site.native(site.state_dir)]
     site.add("webui", [WEBUI], directory="/")
-    site.command = lambda *words: [str(program), "--config-dir", str(site.config_dir),
-                                   "--state-dir", str(site.state_dir), *map(str, words)]
     line = record(site)["image_path"]
     assert line.startswith('"')
     assert words_of(line) == [
-        str(program), "--system", "--config-dir", str(site.config_dir), "--state-dir",
-        str(site.state_dir), "run", "webui", "--duplicate", "standby"]
+        program, "--system", *places, "run", "webui", "--duplicate", "standby"]
     text = task(site, "--user")
     assert text.isascii() and "encoding" not in text
-    assert field(text, "Actions/Exec/Command") == str(program)
-    assert words_of(field(text, "Actions/Exec/Arguments")) == [
-        "--user", "--config-dir", str(site.config_dir), "--state-dir", str(site.state_dir),
-        "start", "webui"]
-    assert str(site.state_of("webui")) in field(text, "RegistrationInfo/Description")
+    assert field(text, "Actions/Exec/Command") == program
+    assert words_of(field(text, "Actions/Exec/Arguments")) == ["--user", *places, "start", "webui"]
+    assert site.native(site.state_of("webui")) in field(text, "RegistrationInfo/Description")
 
 
 def test_what_windows_would_take_for_a_variable_is_refused(at):
