@@ -4,13 +4,16 @@ import json
 import os
 import pwd
 import resource
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+import windows
 from strangers import NOBODY, is_root
-from support import LIMIT, MISBEHAVE, PYTHON, SVCMGR, free_port, open_files, wait_until
+from support import (LIMIT, MISBEHAVE, NO_FILE, PYTHON, SUFFIX, SVCMGR, WINDOWS, end_process,
+                     free_port, open_files, wait_until)
 from test_instance_environment import add_reporter, read_report, report_of
 
 needs_root = pytest.mark.skipif(not is_root(), reason="needs root")
@@ -64,8 +67,11 @@ def descriptors(report):
             and not fd["target"].startswith("/proc/")]
 
 
-def assert_clean(report, directory):
+def assert_clean(site, report):
     """What is true of every instance, whoever launches."""
+    assert Path(report["cwd"].replace("\\", "/")) == Path(site.native(site.directory))
+    if WINDOWS:
+        return
     assert report["signals_ignored"] == [] and report["signals_blocked"] == []
     fds = descriptors(report)
     assert [fd["fd"] for fd in fds] == [0, 1, 2], fds
@@ -73,7 +79,6 @@ def assert_clean(report, directory):
     assert fds[1]["pipe"] and fds[2]["pipe"]
     assert not any(fd["nonblock"] for fd in fds)
     assert report["umask"] == 0o022
-    assert report["cwd"] == str(directory)
     assert report["sid"] == report["pgid"] == report["pid"]
 
 
@@ -81,7 +86,7 @@ def assert_clean(report, directory):
 
 
 def test_stdin_is_null_stdout_and_stderr_are_ours_and_there_is_nothing_else(site):
-    assert_clean(report_of(site), site.directory)
+    assert_clean(site, report_of(site))
 
 
 def test_a_passed_socket_is_3_and_there_is_nothing_else(site):
@@ -96,7 +101,7 @@ def test_a_passed_socket_is_3_and_there_is_nothing_else(site):
 def test_start_from_a_hostile_place_makes_the_same_instance(site, how):
     add_reporter(site)
     assert from_a_hostile_place(site, how, "start", "job") == 0
-    assert_clean(read_report(site.report), site.directory)
+    assert_clean(site, read_report(site.report))
     assert site.status("job")["state"] == "ready"
     assert from_a_hostile_place(site, how, "restart", "job") == 0
     assert from_a_hostile_place(site, how, "stop", "job") == 0
@@ -109,12 +114,15 @@ def test_run_from_a_hostile_place_makes_the_same_instance(site, how):
     running = site.stranger(PYTHON, "-I", "-S", "-c", DIRTY, how, *site.command("run", "job"),
                             cwd=site.directory, env=site.environment)
     status = site.wait_for_state("job", "ready")
-    assert_clean(read_report(site.report), site.directory)
+    assert_clean(site, read_report(site.report))
     pidfile = (site.state_of("job") / "pid").read_text()
     assert pidfile == f"{status['supervisor_pid']}\n"  # and nothing that was meant for a terminal
-    os.kill(status["pid"], signal.SIGKILL)  # its end is noticed
+    end_process(status["pid"])  # its end is noticed
     wait_until(lambda: site.status("job")["restarts"] == 1, "a restart")
-    running.terminate()
+    if WINDOWS:
+        assert site.svcmgr("stop", "job").code == 0
+    else:
+        running.terminate()
     assert running.wait(LIMIT) == 0
     assert site.status("job")["state"] == "stopped"
 
@@ -161,24 +169,26 @@ def test_a_higher_nice_value(site):
 def test_the_directory_is_the_configured_one(site):
     place = site.directory / "a place"
     place.mkdir()
-    assert report_of(site, directory=str(place))["cwd"] == str(place)
+    cwd = report_of(site, directory=str(place))["cwd"]
+    assert cwd == (windows.path(place).replace("/", "\\") if WINDOWS else str(place))
 
 
 @needs_root
 def test_the_directory_in_system_scope_is_the_root(site):
     report_path = site.directory / "job.report"
-    site.write("job", json.dumps({"command": [MISBEHAVE, "report", str(report_path),
-                                              "sleep-forever"]}))
+    site.write("job", json.dumps({"command": site.natively([MISBEHAVE, "report", report_path,
+                                                            "sleep-forever"])}))
     site.start("job")
-    assert read_report(report_path)["cwd"] == "/"
+    assert read_report(report_path)["cwd"] == ("C:\\" if WINDOWS else "/")
 
 
 def test_the_directory_in_user_scope_is_the_home(site):
     report_path = site.directory / "job.report"
-    site.write("job", json.dumps({"command": [MISBEHAVE, "report", str(report_path),
-                                              "sleep-forever"]}))
+    site.write("job", json.dumps({"command": site.natively([MISBEHAVE, "report", report_path,
+                                                            "sleep-forever"])}))
     assert site.svcmgr("--user", "start", "job").code == 0
-    home = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
+    user = pwd.getpwuid(os.getuid())
+    home = f"C:\\users\\{user.pw_name}" if WINDOWS else os.path.realpath(user.pw_dir)
     assert read_report(report_path)["cwd"] == home
 
 
@@ -220,11 +230,11 @@ def test_supplementary_groups_come_from_the_database(open_site):
 # ---- What cannot be done is named ---------------------------------------------------------------------------
 
 
-def failure_of(site, command, **keys):
+def failure_of(site, command, code=1, **keys):
     """The one line that a start which cannot work says."""
     site.add("job", command, **keys)
     result = site.svcmgr("start", "job")
-    assert result.code == 1, result
+    assert result.code == code, result
     assert site.status("job")["supervisor_pid"] is None
     lines = result.err.splitlines()
     assert lines[0].startswith("svcmgr: job: not started: "), result
@@ -233,30 +243,34 @@ def failure_of(site, command, **keys):
 
 def test_a_missing_working_directory(site):
     line = failure_of(site, ["/bin/true"], directory="/no/such/place")
-    assert "cannot enter its working directory /no/such/place: No such file" in line
+    assert f"cannot enter its working directory /no/such/place: {NO_FILE}" in line
 
 
 def test_a_file_as_the_working_directory(site):
-    line = failure_of(site, ["/bin/true"], directory="/etc/passwd")
-    assert "cannot enter its working directory /etc/passwd: Not a directory" in line
+    file = site.directory / "file"
+    file.touch()
+    line = failure_of(site, ["/bin/true"], directory=str(file))
+    why = "Directory name invalid" if WINDOWS else "Not a directory"
+    assert f"cannot enter its working directory {site.native(file)}: {why}" in line
 
 
 def test_a_missing_program(site):
     line = failure_of(site, ["/no/such/program"])
-    assert "cannot execute /no/such/program: No such file" in line
+    assert f"cannot execute /no/such/program: {NO_FILE}" in line
 
 
 def test_a_program_that_is_in_no_directory_of_the_path(site):
     line = failure_of(site, ["no-such-program"])
-    assert "cannot execute no-such-program" in line and "/usr/local/sbin:" in line
+    searched = "C:\\windows\\system32;" if WINDOWS else "/usr/local/sbin:"
+    assert "cannot execute no-such-program" in line and searched in line
 
 
 def test_the_caller_s_path_is_not_searched(site):
-    program = site.directory / "hidden-program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
-    site.add("job", ["hidden-program"])
-    result = site.svcmgr("start", "job", env={**site.environment, "PATH": str(site.directory)})
+    shutil.copy(MISBEHAVE, site.directory / f"hidden-program{SUFFIX}")
+    site.add("job", ["hidden-program", "sleep-forever"])
+    variable = "WINEPATH" if WINDOWS else "PATH"
+    result = site.svcmgr("start", "job",
+                         env={**site.environment, variable: site.native(site.directory)})
     assert result.code == 1 and "cannot execute hidden-program" in result.err, result
 
 
@@ -271,14 +285,16 @@ def test_a_program_that_is_not_executable(site, mode, content):
 
 def test_a_directory_as_the_program(site):
     line = failure_of(site, [site.directory])
-    assert f"cannot execute {site.directory}: Permission denied" in line
+    why = "Invalid handle" if WINDOWS else "Permission denied"  # Windows itself: access denied
+    assert f"cannot execute {site.native(site.directory)}: {why}" in line
 
 
 def test_a_program_that_is_no_program(site):
     program = site.directory / "program"
     program.write_bytes(b"\x01\x02\x03")
     program.chmod(0o755)
-    assert f"cannot execute {program}: Exec format error" in failure_of(site, [program])
+    why = "Bad EXE format for the file" if WINDOWS else "Exec format error"
+    assert f"cannot execute {site.native(program)}: {why}" in failure_of(site, [program])
 
 
 def test_a_script_whose_interpreter_is_missing(site):
@@ -292,7 +308,7 @@ def test_a_script_whose_interpreter_is_missing(site):
 @needs_root
 @pytest.mark.parametrize("key", ["user", "group"])
 def test_an_unknown_user_or_group(site, key):
-    line = failure_of(site, ["/bin/true"], **{key: "no-such-one"})
+    line = failure_of(site, ["/bin/true"], code=6 if WINDOWS else 1, **{key: "no-such-one"})
     assert f'there is no {key} "no-such-one"' in line
 
 
@@ -351,8 +367,11 @@ def test_a_background_supervisor_has_nothing_of_its_caller(site):
 def test_start_returns_although_the_service_holds_its_output_for_ever(site):
     """Whoever reads what start prints, to the end, is not held up by what it has started."""
     add_reporter(site)
-    result = site.svcmgr("start", "job")  # reads standard output and error to their ends
-    assert result.code == 0 and site.status("job")["state"] == "ready"
+    # What Wine starts in the background has the standard error of whoever came first.
+    starting = site.spawn("start", "job", stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL if WINDOWS else subprocess.STDOUT)
+    starting.communicate(timeout=LIMIT)
+    assert starting.returncode == 0 and site.status("job")["state"] == "ready"
 
 
 # ---- Memory ----------------------------------------------------------------------------------------

@@ -42,6 +42,9 @@ NO_TERMINAL = "Wine shows what a program prints on a terminal by way of a consol
 NO_MODES = "Windows has access control lists and no modes; tests/windows has the like"
 OTHER_PIDS = "Wine's processes have other pids for the test"
 NO_HOLDER = "Wine 8 does not say who has a file open"
+NO_MARK = "Windows has no such mark"
+NO_GROUP = "Windows has no group of a process; test_windows.py has its refusal"
+NO_SUCH_LIMITS = "Windows has no such limits; tests/windows has its own, and test_windows.py their refusal"
 NO_LINKS = "Wine follows the links of the system below without a word"
 NO_CALLS = "it counts and fails the system calls of Linux, which are Wine's own and not svcmgr's"
 NO_MOUNTS = "Wine's server opens all files, and sees no mounts but its own"
@@ -306,7 +309,7 @@ SKIPPED = {
         "test_a_state_directory_of_somebody_else": ONE_USER,
         "test_a_state_directory_of_root": ONE_USER,
         "test_a_state_directory_that_cannot_be_written": ONE_USER,
-        "test_a_program_that_is_not_executable": "Windows has no such mark",
+        "test_a_program_that_is_not_executable": NO_MARK,
         "test_all_services_one_after_the_other": NO_OWNER,
     },
     "test_guard_addresses.py": {
@@ -439,6 +442,31 @@ SKIPPED = {
     "test_system_log.py": {},
     "test_windows.py": {},
     "test_windows_upgrade.py": {},
+    "test_instance_process.py": {
+        "test_stdin_is_null_stdout_and_stderr_are_ours_and_there_is_nothing_else": HANDLES,
+        "test_a_passed_socket_is_3_and_there_is_nothing_else": HANDLES,
+        **{f"test_{command}_from_a_hostile_place_makes_the_same_instance[{how}]": reason
+           for command in ("start", "run") for how, reason in (
+               ("signals", NO_SIGNAL), ("mask", NO_SIGNAL), ("chld", NO_SIGNAL), ("umask", NO_MODES),
+               ("closed", "Wine 8 hangs when it has no standard streams of the system below"),
+               ("fds", "Wine passes the first three of a caller's descriptors, and no others"),
+               ("signals,mask,chld,fds,cwd,umask,closed", NO_SIGNAL))},
+        "test_the_soft_limit_of_open_files_is_raised_and_never_lowered": NO_SUCH_LIMITS,
+        "test_limits_are_what_was_asked_for": NO_SUCH_LIMITS,
+        "test_nice_and_umask": "Windows has no umask; test_windows.py has its refusal",
+        "test_a_higher_nice_value": "Wine 8 does not look at the priority that a process is made with",
+        "test_user_and_group_are_given_up_for_good": ONE_USER,
+        "test_another_group_than_the_user_s_own": NO_GROUP,
+        "test_supplementary_groups_come_from_the_database": ONE_USER,
+        "test_a_program_that_is_not_executable": NO_MARK,
+        "test_a_script_whose_interpreter_is_missing": "Windows executes nothing by its first line",
+        "test_an_unknown_user_or_group[group]": NO_GROUP,
+        "test_a_user_who_may_not_enter_the_directory": ONE_USER,
+        "test_user_is_refused_in_user_scope": ONE_USER,
+        "test_a_limit_that_may_not_be_raised": ONE_USER,
+        "test_a_background_supervisor_has_nothing_of_its_caller": NO_LOOK,
+        "test_what_is_seldom_run_is_not_in_memory": NO_LOOK,
+    },
     "test_winsvc_record.py": {
         "test_what_cannot_be_is_refused[--system --launcher winsvc--]":
             "the manager of services runs this machine; winsvc/ installs with it",
@@ -459,8 +487,6 @@ LEFT_OUT = {
     "test_faults.py": NO_CALLS,
     "test_guard_unix.py": NO_UNIX,
     "test_handed_sockets.py": "no manager of Windows hands sockets over, or keeps them",
-    "test_instance_process.py":
-        "descriptors, sessions, limits and users of Unix; test_windows.py and tests/windows have handles and jobs",
     "test_kill_points.py": NO_CALLS,
     "test_notify.py": NO_NOTIFY,
     "test_output_loss.py": f"{KEEPER}, and {NO_MOUNTS}",
