@@ -74,12 +74,17 @@ def names(text, stranger, words=""):
     return f"pid {stranger.windows_pid or stranger.pid}" in text and words in text
 
 
-def serve(site, port, *words, at=None, **options):
+def kill(stranger):
+    """What doctor says to type to end it, where it is known."""
+    return f"taskkill /PID {stranger.windows_pid}" if WINDOWS else f"kill {stranger.pid}"
+
+
+def serve(site, port, *words, at=None, how="bind", **options):
     """misbehave, listening on the port and then doing what the words say."""
     address = at or str(port)
     others = len(sockets_on(port))
     note = site.directory / f"stranger-{address.replace(':', '-')}"
-    stranger = Stranger(site.stranger(MISBEHAVE, "own-pid", site.native(note), "bind", address, *words,
+    stranger = Stranger(site.stranger(MISBEHAVE, "own-pid", site.native(note), how, address, *words,
                                       **options))
     wait_for_listener(port, others + 1)
     if WINDOWS and "[" not in address:
@@ -97,6 +102,8 @@ def http_server(site, port, host="127.0.0.1", **options):
 
 def silent_listener(site, port, host="127.0.0.1", only_ipv6=False, backlog=5, **options):
     """Listens with the options given, and accepts nothing."""
+    if WINDOWS and ":" not in host and backlog == 5:  # one that is known
+        return serve(site, port, at=f"{host}:{port}", how="listen-silent", **options)
     family = "6" if ":" in host else "4"
     stranger = Stranger(site.stranger(PYTHON, "-c", LISTEN_AND_WAIT, family, host, port,
                                       int(only_ipv6), backlog, **options))

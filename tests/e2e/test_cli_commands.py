@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from instances import add_puppet
-from strangers import silent_listener
+from strangers import kill, silent_listener
 from support import MISBEHAVE, SVCMGR, WINDOWS, pid_is_alive, processes_with, wait_until
 
 COMMANDS = ["add", "check", "start", "run", "stop", "restart", "reload", "signal", "status", "list",
@@ -185,7 +185,7 @@ def test_doctor_finds_a_stranger_and_says_what_to_type(site):
     stranger = silent_listener(site, port)
     result = site.svcmgr("doctor", "web")
     assert result.code == 1, result
-    assert f"kill {stranger.pid}" in result.out and "[!!]" in result.out
+    assert kill(stranger) in result.out and "[!!]" in result.out
 
 
 def test_logs_prints_what_was_asked_for(site):

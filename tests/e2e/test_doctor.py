@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import windows
-from strangers import (NOBODY, Stranger, add_marked, has_program, http_server, is_root, serve,
+from strangers import (NOBODY, Stranger, add_marked, has_program, is_root, kill, serve,
                        silent_listener)
 from support import (MISBEHAVE, PYTHON, SUFFIX, SVCMGR, WINDOWS, end_process, free_port,
                      pid_is_alive, wait_until)
@@ -155,10 +155,10 @@ def test_unhealthy(site):
 def test_standing_by(site):
     port = free_port()
     add_marked(site, port=port)
-    stranger = http_server(site, port)
+    stranger = serve(site, port, "serve")
     site.spawn("run", "webui", "--duplicate", "standby", stderr=subprocess.DEVNULL)
     site.wait_for_state("webui", "standby")
-    assert assert_in_the_way(site, "address", f"pid {stranger.pid}") == f"kill {stranger.pid}"
+    assert assert_in_the_way(site, "address", f"pid {stranger.known_pid}") == kill(stranger)
 
 
 # ---- Somebody else ------------------------------------------------------------------------------
@@ -168,11 +168,14 @@ def test_a_stranger_that_answers(site):
     port = free_port()
     add_marked(site, port=port)
     stranger = serve(site, port, "serve", "--status", 503)
-    command = assert_in_the_way(site, "address", f"127.0.0.1:{port} is held by pid {stranger.pid}",
+    command = assert_in_the_way(site, "address", f"127.0.0.1:{port} is held by pid {stranger.known_pid}",
                                 "it answers HTTP 503 from /health")
-    assert command == f"kill {stranger.pid}"
-    type_in(site, command)
-    wait_until(lambda: stranger.child.poll() is not None)
+    assert command == kill(stranger)
+    if WINDOWS:
+        stranger.end()  # Wine's taskkill asks windows alone
+    else:
+        type_in(site, command)
+        wait_until(lambda: stranger.child.poll() is not None)
     assert_nothing_in_the_way(site)
 
 
@@ -416,6 +419,6 @@ def test_all_services_one_after_the_other(site):
     stranger = silent_listener(site, port)
     result = site.svcmgr("doctor")
     assert result.code == 1 and "one:\n" in result.out and "two:\n" in result.out, result
-    assert commands_of(result)[-1] == f"kill {stranger.pid}"
+    assert commands_of(result)[-1] == kill(stranger)
     told = json.loads(site.svcmgr("doctor", "--json").out)
     assert [(entry["name"], entry["ok"]) for entry in told] == [("one", True), ("two", False)]

@@ -229,14 +229,14 @@ def test_what_the_probe_sends(site):
 def test_stop_and_status_name_the_stranger_and_leave_it_alone(site):
     port = free_port()
     add_marked(site, port=port, **PATIENT)
-    stranger = http_server(site, port)
+    stranger = serve(site, port, "serve")
     result = site.svcmgr("stop", "webui")
     assert result.code == 0, result
     assert names(result.err, stranger) and "left alone" in result.err
     status = site.status()
     assert status["state"] == "stopped" and status["pid"] is None
-    assert status["other"]["pid"] == stranger.pid
-    assert f"http.server {port}" in status["other"]["command"]
+    assert status["other"]["pid"] == stranger.known_pid
+    assert f"bind {port} serve" in status["other"]["command"]
     assert stranger.is_untouched() and answers(port) == 200
 
 
@@ -268,11 +268,14 @@ def test_an_answer_that_is_somebody_else_s_does_not_make_ours_ready(site):
     port = free_port()
     mark = add_marked(site, words=["sleep-forever"], health={"http": "/health"},
                       listen={"address": f"127.0.0.1:{port}", "socket": "self"})
-    late = f"while [ ! -e {mark} ]; do sleep 0.01; done; exec {MISBEHAVE} bind {port} serve"
-    stranger = Stranger(site.stranger("sh", "-c", late))
+    note = site.directory / "note"
+    stranger = Stranger(site.stranger(MISBEHAVE, "own-pid", site.native(note), "wait-for",
+                                      site.native(mark), "bind", port, "serve"))
     result = site.svcmgr("start", "webui")
+    if WINDOWS:
+        stranger.windows_pid = int(note.read_text())
     assert result.code == 10, result
     assert names(result.err, stranger)
     assert stranger.is_untouched() and answers(port) == 200
     assert site.status()["state"] == "stopped"
-    assert processes_with(str(mark)) == []
+    assert processes_with(str(mark)) == [stranger.pid]
