@@ -1,9 +1,11 @@
 """Services for the tests of supervision, and what these ask of them again and again."""
 
 import json
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
+import windows
 from channel import connect
 from puppet import Puppet
 from support import MISBEHAVE, WINDOWS, free_port, wait_until
@@ -81,6 +83,23 @@ def add_server(site, name="web", **keys):
                       **keys.get("health", {})}
     site.add(name, [MISBEHAVE, "serve", "answers", answers.path], **keys)
     return answers
+
+
+def asks_from_inside(site, *words):
+    """The command of a program that waits for the file "go" and then asks svcmgr for this; what that says,
+    and its code, is in the file "said".  Deaf to the signal, so that it can say it to the end; then it ends."""
+    said, go = site.directory / "said", site.directory / "go"
+    if not WINDOWS:
+        inner = " ".join(site.command(*words))
+        return ["/bin/sh", "-c", f"trap '' TERM; while [ ! -e '{go}' ]; do sleep 0.05; done; "
+                f"rm '{go}'; {inner} > '{said}' 2>&1; echo code $? >> '{said}'"]
+    said, go = (subprocess.list2cmdline([windows.path(path).replace("/", "\\")]) for path in (said, go))
+    batch = site.directory / "asks.bat"
+    batch.write_text(
+        f"@{subprocess.list2cmdline([site.native(MISBEHAVE), 'wait-for'])} {go}\n@if errorlevel 1 exit\n"
+        f"@del {go}\n@{subprocess.list2cmdline(site.words(*words))} >{said} 2>&1\n"
+        f"@>>{said} echo code %errorlevel%\n")
+    return ["cmd", "/c", batch]
 
 
 def seconds_between(earlier, later):

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from instances import add_puppet
+from instances import add_puppet, asks_from_inside
 from strangers import kill, silent_listener
 from support import MISBEHAVE, SVCMGR, WINDOWS, pid_is_alive, processes_with, wait_until
 
@@ -108,25 +108,22 @@ def test_a_second_restart_joins_the_first(site):
     assert site.status("job")["generation"] == 2
 
 
-@pytest.mark.parametrize("command", ["restart", "stop"])
-def test_from_inside_the_tree_it_is_accepted_and_carried_out(site, command):
+@pytest.mark.parametrize("command, told", [
+    ("restart", "accepted"), ("stop", "accepted"), ("--json stop", '{"name":"job","accepted":true}'),
+])
+def test_from_inside_the_tree_it_is_accepted_and_carried_out(site, command, told):
     said = site.directory / "said"
-    inner = " ".join(site.command(command, "job"))
-    go = site.directory / "go"
-    # Deaf to the signal, so that the command can say to the end what it was told; then it ends.
-    script = f"trap '' TERM; while [ ! -e '{go}' ]; do sleep 0.05; done; rm '{go}'; " \
-             f"{inner} > '{said}' 2>&1; echo code $? >> '{said}'"
-    site.add("job", ["/bin/sh", "-c", script], settle="10ms", stop={"timeout": "60s"},
-             restart={"when": "never"})
+    site.add("job", asks_from_inside(site, *command.split(), "job"), settle="10ms",
+             stop={"timeout": "60s"}, restart={"when": "never"})
     before = site.start("job")
-    go.touch()
+    (site.directory / "go").touch()
     if command == "restart":
         wait_until(lambda: site.status("job")["generation"] == 2, "a second generation")
         site.wait_for_state("job", "ready")
     else:
         site.wait_for_state("job", "stopped")
     assert not pid_is_alive(before["pid"])
-    assert "accepted" in said.read_text() and said.read_text().endswith("code 0\n")
+    assert told in said.read_text() and said.read_text().endswith("code 0\n")
     if command == "restart":  # the second one is as deaf
         assert site.svcmgr("stop", "job", "--now").code == 0
 

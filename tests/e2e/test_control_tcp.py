@@ -17,7 +17,7 @@ import threading
 import pytest
 from channel import (REQUEST, Line, assert_web_is_untouched, begin_web, descriptors_of, marker_path,
                      memory_of, one_web_for_all, proof, prove, read_marker)
-from instances import wait_for_status
+from instances import asks_from_inside, wait_for_status
 from strangers import NOBODY, as_nobody, is_root, sockets_on
 from support import (LIMIT, LONG, MISBEHAVE, PORTABLE, PYTHON, SANITIZED, WINDOWS, alive, get, pauses,
                      pid_is_alive, wait_until)
@@ -764,14 +764,11 @@ def test_who_asked_is_the_owner_and_the_process_that_it_says(site):
 
 @pytest.mark.parametrize("command", ["stop", "restart"])
 def test_from_inside_the_tree_it_is_accepted_and_carried_out(site, command):
-    said, go = site.directory / "said", site.directory / "go"
-    inner = " ".join(site.command(command, "job"))
-    script = f"trap '' TERM; while [ ! -e '{go}' ]; do sleep 0.05; done; rm '{go}'; " \
-             f"{inner} > '{said}' 2>&1; echo code $? >> '{said}'"
-    site.add("job", ["/bin/sh", "-c", script], settle="10ms", stop={"timeout": LONG},
+    said = site.directory / "said"
+    site.add("job", asks_from_inside(site, command, "job"), settle="10ms", stop={"timeout": LONG},
              restart={"when": "never"})
     before = site.start("job")
-    go.touch()
+    (site.directory / "go").touch()
     if command == "restart":
         wait_until(lambda: site.status("job")["generation"] == 2, "a second generation")
         site.wait_for_state("job", "ready")

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 import windows
-from instances import start_puppet
 from support import (MISBEHAVE, WINDOWS, end_process, free_port, get, pid_is_alive, wait_until)
 from visitors import Visitors
 
@@ -235,20 +234,6 @@ def test_a_full_disk_is_called_by_its_name(site):
         assert done.wait(60) == 1
         said.seek(0)
         assert "cannot write to standard output: No space left on device" in said.read()
-
-
-def test_what_is_asked_for_from_inside_the_tree_is_accepted_and_carried_out(site):
-    puppet, before = start_puppet(site)
-    said = site.directory / "said"
-    puppet.begin(site.words("restart", "web"), said)
-    wait_until(lambda: site.status("web")["generation"] == 2, "a second generation")
-    puppet.notify("READY=1")
-    site.wait_for_state("web", "ready")
-    assert "accepted" in said.read_text()
-    assert not pid_is_alive(before["pid"])
-    puppet.begin(site.words("--json", "stop", "web"), said)
-    site.wait_for_state("web", "stopped")
-    assert '{"name":"web","accepted":true}' in said.read_text()
 
 
 def test_a_command_in_the_services_environment(site):

@@ -61,7 +61,6 @@ ACCOUNT = "the environment of an account is Windows' own; test_windows.py has th
 HANDLES = "Windows passes handles and no descriptors; test_windows.py has the like"
 UNIX_PROGRAM = "its program is one of the system below, to which Wine passes no socket"
 PURE = "it is about texts that are made the same on every system, and read by programs of Linux"
-IN_WINDOWS = "its program is a shell script; test_windows.py has the same"
 IN_ITS_JOB = "nobody leaves a job: what is started inside a service on Windows ends with it"
 
 # Each file that applies, and the tests of it, or the cases of a test, that do not.
@@ -249,7 +248,6 @@ SKIPPED = {
         "test_8_when_the_supervisor_does_not_answer": NO_STOPPING,
     },
     "test_cli_commands.py": {
-        "test_from_inside_the_tree_it_is_accepted_and_carried_out": IN_WINDOWS,
         "test_signals_by_any_spelling_reach_the_main_process": NO_SIGNAL,
     },
     "test_cli_exec.py": {
@@ -333,7 +331,8 @@ SKIPPED = {
         "test_a_gigabyte_without_an_end_of_line_is_cut_off": NO_LOOK,
         "test_500_strangers_at_once_push_nobody_out": NO_LOOK,
         "test_10000_connections_one_after_the_other_leave_nothing_in_the_supervisor": NO_LOOK,
-        "test_from_inside_the_tree_it_is_accepted_and_carried_out": IN_WINDOWS,
+        "test_from_inside_the_tree_it_is_accepted_and_carried_out":
+            "the control channel there is TCP anyway: test_cli_commands.py has the same",
         "test_another_user_can_neither_read_the_token_nor_get_in_without": ONE_USER,
         "test_root_is_let_in_to_the_supervisor_of_a_user": ONE_USER,
     },
@@ -468,6 +467,11 @@ SKIPPED = {
         "test_bytes_that_are_no_utf8_are_refused_by_name":
             "what Windows passes is of 16 bits, and Wine makes such of any bytes",
     },
+    "test_state_directory.py": {
+        "test_every_way_of_launching_finds_the_same_service": ONE_USER,
+        "test_two_hundred_starts_from_everywhere_are_one_instance": ONE_USER,
+        "test_what_cannot_be_recorded_is_not_started": NO_MOUNTS,
+    },
     "test_main_job.py": {
         "test_a_killed_supervisor_is_back_with_the_same_instance": KEEPER,
     },
@@ -484,7 +488,6 @@ LEFT_OUT = {
     "test_output_loss.py": f"{KEEPER}, and {NO_MOUNTS}",
     "test_pid1.py": "Windows has no process 1, which all orphans and signals of a container come to",
     "test_programs.py": UNIX_PROGRAM,
-    "test_state_directory.py": "it is about the accounts and the mounts of Unix",
     "test_survival.py": KEEPER,
     "test_survival_gap.py": f"{KEEPER}, and {NO_STOPPING}",
     "test_survival_moments.py": KEEPER,
