@@ -356,7 +356,8 @@ SKIPPED = {
     "test_guard_silent.py": {
         "test_bound_with_reuse_and_not_listening_is_no_owner":
             "on Windows a bound address is had exclusively",
-        "test_a_leaked_socket_in_a_grandchild": "Wine 8 does not say whose a listener is that a process has inherited",
+        "test_a_leaked_socket_in_a_grandchild":
+            "Wine 8 does not say whose a listener is that a process has inherited",
         "test_the_user_of_the_holder_is_named": ONE_USER,
         "test_a_holder_that_cannot_be_seen_is_not_guessed": ONE_USER,
         "test_one_that_answers_unseen": ONE_USER,
