@@ -1,8 +1,8 @@
-# Libraries of Windows that few commands need, and that cost each process some ten milliseconds of the
-# system's work, and one without windows a share of the desktop heap, if they are loaded when it
-# starts: user32 alone brings gdi32 with it.  Their functions load them with the first call
-# ("Linker support for delay-loaded DLLs" in Microsoft's manual; dlltool(1), --output-delaylib).
-# All of them are "KnownDLLs", which the system takes from its own folder only.
+# Libraries of Windows that not every command needs, and that would cost each process some milliseconds of
+# the system's work if they were loaded when it starts, user32 also a share of the desktop heap, which
+# services have little of.  Their functions load them when they are called first
+# ("Linker support for delay-loaded DLLs" in Microsoft's manual; dlltool(1), --output-delaylib), from the
+# system's folder only: SetDefaultDllDirectories() in platform/windows_main.c.
 find_program(SVCMGR_DLLTOOL NAMES x86_64-w64-mingw32-dlltool dlltool REQUIRED)
 
 # svcmgr_link_delayed(TARGET LIBRARY FUNCTION...): functions that are not named here are not found.

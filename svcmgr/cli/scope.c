@@ -34,23 +34,31 @@ static void add_host_directory(char *path, size_t size)
         (void)str_format(path + strlen(path), size - strlen(path), "/%s", host);
 }
 
+static void fill_default_directories(struct scope *scope)
+{
+    struct platform_user user = { .home = "" };
+    struct err ignored;
+
+    if (!scope->is_system)
+        (void)platform_user_self(&user, &ignored);
+    platform_default_directories(
+            scope->is_system, &user, scope->config_dir, scope->state_dir, sizeof scope->config_dir);
+}
+
 int scope_resolve(const struct cli *cli, bool is_system, struct scope *ret_scope, struct err *err)
 {
     const char *state =
             cli->state_dir != NULL ? cli->state_dir : platform_environment("SVCMGR_STATE_DIR");
-    struct platform_user user = { .home = "" };
-    struct err ignored;
+    bool state_is_named = state != NULL && state[0] != '\0';
 
-    ret_scope->is_system = is_system;
-    if (!is_system)
-        (void)platform_user_self(&user, &ignored);
-    platform_default_directories(is_system, &user, ret_scope->config_dir, ret_scope->state_dir,
-            sizeof ret_scope->config_dir);
+    *ret_scope = (struct scope) { .is_system = is_system };
+    if (cli->config_dir == NULL || !state_is_named)
+        fill_default_directories(ret_scope);
     if (cli->config_dir != NULL &&
             scope_absolute(cli->config_dir, ret_scope->config_dir, sizeof ret_scope->config_dir,
                     err) == -1)
         return -1;
-    if (state != NULL && state[0] != '\0') {
+    if (state_is_named) {
         if (scope_absolute(state, ret_scope->state_dir, sizeof ret_scope->state_dir, err) == -1)
             return -1;
     } else if (ret_scope->state_dir[0] != '\0') {
