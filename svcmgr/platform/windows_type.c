@@ -34,12 +34,14 @@ void platform_command_line(char *ret_text, size_t size, const char *const *words
     str_make_printable(ret_text);
 }
 
-/* taskkill wants each pid with an option of its own. */
-static void end(const char *pids, bool now, char *ret_text, size_t size)
+/* taskkill wants each pid with an option of its own.  Without /F it asks windows to close, and
+ * refuses to end what has none, as most servers: "This process can only be terminated forcefully".
+ */
+static void end(const char *pids, char *ret_text, size_t size)
 {
     size_t at;
 
-    (void)str_copy(ret_text, size, now ? "taskkill /F" : "taskkill");
+    (void)str_copy(ret_text, size, "taskkill /F");
     while (*pids != '\0') {
         size_t length = strcspn(pids, " ");
 
@@ -56,7 +58,7 @@ bool platform_type(enum platform_type what, const char *about, char *ret_text, s
     char path[PLATFORM_PATH_BYTES];
 
     if (what == PLATFORM_TYPE_END || what == PLATFORM_TYPE_END_NOW) {
-        end(about, what == PLATFORM_TYPE_END_NOW, ret_text, size);
+        end(about, ret_text, size);
         return true;
     }
     if (what == PLATFORM_TYPE_SHOW_PORT)

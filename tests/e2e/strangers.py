@@ -76,7 +76,7 @@ def names(text, stranger, words=""):
 
 def kill(stranger):
     """What doctor says to type to end it, where it is known."""
-    return f"taskkill /PID {stranger.windows_pid}" if WINDOWS else f"kill {stranger.pid}"
+    return f"taskkill /F /PID {stranger.windows_pid}" if WINDOWS else f"kill {stranger.pid}"
 
 
 def serve(site, port, *words, at=None, how="bind", **options):

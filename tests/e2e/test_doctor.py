@@ -171,11 +171,8 @@ def test_a_stranger_that_answers(site):
     command = assert_in_the_way(site, "address", f"127.0.0.1:{port} is held by pid {stranger.known_pid}",
                                 "it answers HTTP 503 from /health")
     assert command == kill(stranger)
-    if WINDOWS:
-        stranger.end()  # Wine's taskkill asks windows alone
-    else:
-        type_in(site, command)
-        wait_until(lambda: stranger.child.poll() is not None)
+    type_in(site, command)
+    wait_until(lambda: stranger.child.poll() is not None)
     assert_nothing_in_the_way(site)
 
 
