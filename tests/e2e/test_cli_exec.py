@@ -134,7 +134,7 @@ def test_a_signal_ends_the_command_and_us(web, number):
     assert child.stdout.readline() == "ready\n"
     child.send_signal(number)
     assert child.wait(LIMIT) == 128 + number
-    assert not processes_with(mark)
+    wait_until(lambda: not processes_with(mark), "what was killed is gone")
 
 
 def test_killed_it_takes_its_command_along(web):

@@ -348,7 +348,7 @@ def test_a_time_limit_ends_it_with_124_and_what_it_has_printed(commands):
 def test_a_time_limit_takes_the_whole_tree(commands, site):
     tree = Tree(site, 1)
     assert commands.run(*tree.command, timeoutMs=1500)["exitCode"] == 124
-    assert not tree.alive()
+    wait_until(lambda: not tree.alive(), "all that was killed is gone")
 
 
 def test_terminate(commands):
@@ -463,7 +463,7 @@ def test_a_connection_takes_its_commands_along_and_nobody_else_s(web, commands):
     assert len(mine.alive()) == 2
     commands.control("terminate", "x")
     assert commands.wait(kept)["exitCode"] == 137
-    assert not mine.alive()
+    wait_until(lambda: not mine.alive(), "all that was killed is gone")
 
 
 def test_who_only_stops_sending_gets_the_answer(web):
@@ -499,7 +499,7 @@ def test_a_stop_of_the_service_ends_them(site):
         commands.exec(*tree.command, processId="x", **FOREVER)
         tree.wait()
         assert site.svcmgr("stop", "web").code == 0
-        assert not tree.alive()
+        wait_until(lambda: not tree.alive(), "all that was killed is gone")
         assert commands.has_ended()
 
 

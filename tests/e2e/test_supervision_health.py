@@ -215,7 +215,7 @@ def test_stop_does_not_wait_for_a_health_command(site):
     result = site.svcmgr("stop", "job")
     assert result.code == 0, result
     assert result.seconds < LIMIT
-    assert not processes_with(str(slow))
+    wait_until(lambda: not processes_with(str(slow)), "what was killed is gone")
 
 
 # ---- Watchdog ---------------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ def test_a_stop_does_not_wait_for_a_self_check(site, installed):
         assert upgrading.wait(LIMIT) == 1
         said.seek(0)
         assert "asked to stop meanwhile" in said.read()
-    assert not processes_with(str(site.directory / "state"))
+    wait_until(lambda: not processes_with(str(site.directory / "state")), "what was killed is gone")
     assert not (site.state_of("web") / "self-check").exists()
 
 

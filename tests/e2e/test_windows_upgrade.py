@@ -309,7 +309,7 @@ def test_a_stop_does_not_wait_for_one_that_hangs(site, installed):
         said.seek(0)
         text = said.read()
     assert "asked to stop meanwhile" in text, text
-    assert not processes_with(str(site.directory / "state"))
+    wait_until(lambda: not processes_with(str(site.directory / "state")), "what was killed is gone")
 
 
 def test_who_asks_meanwhile_joins(site, installed):
