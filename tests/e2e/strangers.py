@@ -28,10 +28,13 @@ time.sleep(120)
 def sockets_on(port, state=LISTENING):
     """The lines of the kernel's TCP tables for a local port, in one state."""
     found = []
+    wanted = f":{port:04X} "
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            if wanted not in line:  # most have other ports, on both sides
+                continue
             fields = line.split()
-            if int(fields[1].rsplit(":", 1)[1], 16) == port and fields[3] == state:
+            if fields[1].endswith(wanted[:-1]) and fields[3] == state:
                 found.append(fields)
     return found
 

@@ -168,24 +168,40 @@ def sockets_of(pid):
     return {int(name[8:-1]) for name in open_files(pid) if name.startswith("socket:")}
 
 
+PIECE = 1 << 17
+
+
+def read_process_file(pid, name):
+    """A file of proc(5), with nothing in between: each test reads those of all processes, often."""
+    pieces = []
+    try:
+        handle = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
+    except OSError:
+        return b""
+    with contextlib.suppress(OSError):
+        while not pieces or len(pieces[-1]) == PIECE:
+            pieces.append(os.read(handle, PIECE))
+    os.close(handle)
+    return b"".join(pieces)
+
+
 def processes_with(needle):
     """Pids of live processes whose command line or environment holds needle."""
     found = []
+    wanted = needle.encode()
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
-        for name in ("cmdline", "environ"):
-            with contextlib.suppress(OSError):
-                if needle.encode() in Path(f"/proc/{entry}/{name}").read_bytes():
-                    if is_alive(int(entry)):
-                        found.append(int(entry))
-                    break
-        else:
-            # Wine shows the environment of nobody; the directory is the one that it runs in.
-            with contextlib.suppress(OSError):
-                if WINDOWS and needle in os.readlink(f"/proc/{entry}/cwd") and \
-                        not Path(f"/proc/{entry}/cmdline").read_bytes().startswith(windows.OWN):
-                    found.append(int(entry))
+        if wanted in read_process_file(entry, "cmdline") or \
+                wanted in read_process_file(entry, "environ"):
+            if is_alive(int(entry)):
+                found.append(int(entry))
+            continue
+        # Wine shows the environment of nobody; the directory is the one that it runs in.
+        with contextlib.suppress(OSError):
+            if WINDOWS and needle in os.readlink(f"/proc/{entry}/cwd") and \
+                    not read_process_file(entry, "cmdline").startswith(windows.OWN):
+                found.append(int(entry))
     return found
 
 
@@ -427,9 +443,15 @@ class Site:
                 if stream is not None:
                     stream.close()
         left = []
+        here = []
+
+        def nobody_is_here():
+            here[:] = processes_with(str(self.directory))
+            return not here
+
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not processes_with(str(self.directory)), limit=5)
-        for pid in processes_with(str(self.directory)):
+            wait_until(nobody_is_here, limit=5)
+        for pid in here:
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
                 os.kill(pid, signal.SIGKILL)
