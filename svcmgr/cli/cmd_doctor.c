@@ -321,6 +321,32 @@ static void tell_holder(struct report *report, const struct holder *holder, bool
     doctor_tell(report, &finding);
 }
 
+/* Nobody listens there: a start would find out by binding it that it is reserved, or needs more
+ * rights, or that somebody has it whom the system does not tell of. */
+static bool tell_if_it_cannot_be_bound(
+        const struct report *report, const struct listener *listener, struct finding *finding)
+{
+    enum platform_bind_result result;
+    struct err err;
+    char port[8];
+
+    if (report->supervised || listener->bound.family == ADDRESS_UNIX)
+        return false; /* its supervisor binds it when it wants it */
+    result = listener_try(listener, &err);
+    if (result == PLATFORM_BIND_OK)
+        return false;
+    finding->bad = true;
+    (void)str_copy(finding->text, sizeof finding->text, err.text);
+    (void)str_format(port, sizeof port, "%u", listener->bound.port);
+    if (result == PLATFORM_BIND_TAKEN)
+        (void)platform_type(
+                PLATFORM_TYPE_SHOW_PORT, port, finding->command, sizeof finding->command);
+    else
+        (void)platform_type(PLATFORM_TYPE_EDIT, report->target->config_path, finding->command,
+                sizeof finding->command);
+    return true;
+}
+
 static void look_at_address(struct report *report, const struct listener *listener)
 {
     struct finding finding = { .what = "address" };
@@ -344,12 +370,13 @@ static void look_at_address(struct report *report, const struct listener *listen
         tell_holder(report, &holder, ours);
         return;
     }
-    finding.bad = !platform_has_address(&listener->bound);
-    if (finding.bad) {
+    if (!platform_has_address(&listener->bound)) {
+        finding.bad = true;
         (void)str_format(finding.text, sizeof finding.text,
                 "%s: this machine does not have that address", address);
-        (void)str_copy(finding.command, sizeof finding.command, "ip address");
-    } else {
+        (void)platform_type(
+                PLATFORM_TYPE_SHOW_ADDRESSES, NULL, finding.command, sizeof finding.command);
+    } else if (!tell_if_it_cannot_be_bound(report, listener, &finding)) {
         (void)str_format(finding.text, sizeof finding.text, "%s is free", address);
     }
     doctor_tell(report, &finding);

@@ -210,6 +210,17 @@ static enum platform_bind_result bind_ip(struct listener *listener, uint16_t por
     return result;
 }
 
+enum platform_bind_result listener_try(const struct listener *listener, struct err *err)
+{
+    struct listener claim = *listener;
+    enum platform_bind_result result;
+
+    claim.config.socket = CONFIG_SOCKET_SELF; /* nobody is let in */
+    result = bind_ip(&claim, claim.config.address.port, err);
+    close_handles(&claim);
+    return result;
+}
+
 enum platform_bind_result listener_bind(struct listener *listener, struct err *err)
 {
     uint16_t port = listener->config.address.port;

@@ -36,6 +36,9 @@ void listener_free(struct listener_set *set);
 /* Binds one.  On anything but OK nothing of it is held, and *err says what is in the way. */
 enum platform_bind_result listener_bind(struct listener *listener, struct err *err);
 
+/* Whether one with an IP address could be bound just now.  It holds nothing, before and after. */
+enum platform_bind_result listener_try(const struct listener *listener, struct err *err);
+
 /* The other half of "localhost", where the first one is held and this one is not. */
 enum platform_bind_result listener_bind_twin(struct listener *listener, struct err *err);
 

@@ -454,9 +454,10 @@ enum platform_type {
     PLATFORM_TYPE_SHOW_ROOM,
     PLATFORM_TYPE_SHOW_DISK,
     PLATFORM_TYPE_SHOW_RIGHTS,
-    PLATFORM_TYPE_SHOW_USERS, /* who has it open */
-    PLATFORM_TYPE_SHOW_UNIX,  /* who listens at a path */
-    PLATFORM_TYPE_SHOW_PORT,  /* who listens at a port */
+    PLATFORM_TYPE_SHOW_USERS,     /* who has it open */
+    PLATFORM_TYPE_SHOW_UNIX,      /* who listens at a path */
+    PLATFORM_TYPE_SHOW_PORT,      /* who listens at a port */
+    PLATFORM_TYPE_SHOW_ADDRESSES, /* about nothing: the machine's */
     PLATFORM_TYPE_REMOVE,
     PLATFORM_TYPE_REMOVE_FOLDER,
     PLATFORM_TYPE_END,      /* pids */

@@ -6,16 +6,32 @@
 
 #define WORDS_MAX 4
 
+/* Those that each system has: findmnt(8), fuser(1), ss(8), ip(8); lsof(8), ifconfig(8). */
+#if defined(__APPLE__)
+#define SHOW_DISK      "df"
+#define SHOW_USERS     "lsof"
+#define SHOW_UNIX      "lsof"
+#define SHOW_PORT      "lsof -nP -sTCP:LISTEN -iTCP:"
+#define SHOW_ADDRESSES "ifconfig"
+#else
+#define SHOW_DISK      "findmnt", "--target"
+#define SHOW_USERS     "fuser", "-v"
+#define SHOW_UNIX      "ss", "-xlp", "src"
+#define SHOW_PORT      "ss -ltnp sport = :"
+#define SHOW_ADDRESSES "ip", "address"
+#endif
+
 /* The words before what it is about; the last of them is NULL. */
 static const char *const commands[PLATFORM_TYPE_COUNT][WORDS_MAX] = {
     [PLATFORM_TYPE_MAKE_FOLDER] = { "mkdir", "-p" },
     [PLATFORM_TYPE_MAKE_PRIVATE] = { "chmod", "700" },
     [PLATFORM_TYPE_MAKE_EXECUTABLE] = { "chmod", "+x" },
     [PLATFORM_TYPE_SHOW_ROOM] = { "df", "-h" },
-    [PLATFORM_TYPE_SHOW_DISK] = { "findmnt", "--target" },
+    [PLATFORM_TYPE_SHOW_DISK] = { SHOW_DISK },
     [PLATFORM_TYPE_SHOW_RIGHTS] = { "ls", "-ld" },
-    [PLATFORM_TYPE_SHOW_USERS] = { "fuser", "-v" },
-    [PLATFORM_TYPE_SHOW_UNIX] = { "ss", "-xlp", "src" },
+    [PLATFORM_TYPE_SHOW_USERS] = { SHOW_USERS },
+    [PLATFORM_TYPE_SHOW_UNIX] = { SHOW_UNIX },
+    [PLATFORM_TYPE_SHOW_ADDRESSES] = { SHOW_ADDRESSES },
     [PLATFORM_TYPE_REMOVE] = { "rm" },
     [PLATFORM_TYPE_REMOVE_FOLDER] = { "rm", "-r" },
 };
@@ -26,7 +42,7 @@ static const char *const prefixes[PLATFORM_TYPE_COUNT] = {
     [PLATFORM_TYPE_END] = "kill ",
     [PLATFORM_TYPE_END_NOW] = "kill -KILL ",
     [PLATFORM_TYPE_CONTINUE] = "kill -CONT ",
-    [PLATFORM_TYPE_SHOW_PORT] = "ss -ltnp sport = :",
+    [PLATFORM_TYPE_SHOW_PORT] = SHOW_PORT,
 };
 
 void platform_command_line(char *ret_text, size_t size, const char *const *words)

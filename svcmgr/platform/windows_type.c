@@ -20,6 +20,7 @@ static const char *const commands[PLATFORM_TYPE_COUNT] = {
     [PLATFORM_TYPE_SHOW_DISK] = "dir <>",
     [PLATFORM_TYPE_SHOW_RIGHTS] = "icacls <>",
     [PLATFORM_TYPE_SHOW_USERS] = "tasklist /FI \"IMAGENAME eq svcmgr.exe\"",
+    [PLATFORM_TYPE_SHOW_ADDRESSES] = "ipconfig",
     [PLATFORM_TYPE_REMOVE] = "del <>",
     [PLATFORM_TYPE_REMOVE_FOLDER] = "rmdir /S <>",
 };

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import windows
 from strangers import (NOBODY, Stranger, add_marked, has_program, is_root, kill, serve,
-                       silent_listener)
+                       silent_listener, sockets_on)
 from support import (MISBEHAVE, PYTHON, SUFFIX, SVCMGR, WINDOWS, end_process, free_port,
                      pid_is_alive, wait_until)
 from test_guard_record import end, kill_both
@@ -192,7 +192,22 @@ def test_a_socket_that_does_not_listen(site):
                            "s.bind(('127.0.0.1', int(sys.argv[1]))); "
                            "pathlib.Path(sys.argv[2]).touch(); time.sleep(100)", port, bound))
     wait_until(bound.exists)
-    assert_in_the_way(site, "address", "bound without listening")
+    how = f"cannot bind 127.0.0.1:{port}" if WINDOWS else "bound without listening"
+    assert_in_the_way(site, "address", how)
+
+
+def test_a_port_that_needs_rights(open_site):
+    site = open_site
+    low = next(port for port in range(1023, 600, -1) if not sockets_on(port))
+    limit = int(open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii").read())
+    if low >= limit:
+        pytest.skip("this machine lets everybody bind low ports")
+    add_marked(site, port=low)
+    result = site.run_as_nobody("doctor", "webui")
+    assert result.code == 1, result
+    assert f"cannot bind 127.0.0.1:{low}: ports below 1024 need root or CAP_NET_BIND_SERVICE" in result.out
+    assert_nothing_in_the_way(site)  # for root
+    assert not sockets_on(low)
 
 
 def test_an_address_of_another_machine(site):

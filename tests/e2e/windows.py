@@ -292,7 +292,7 @@ SKIPPED = {
     "test_doctor.py": {
         "test_running[inherit]": NO_OWNER,
         "test_unhealthy": NO_STOPPING,
-        "test_a_socket_that_does_not_listen": "Windows lists the sockets that listen, and no others",
+        "test_a_port_that_needs_rights": ONE_USER,
         "test_a_stranger_that_holds_the_lock_is_named_and_not_the_pidfile_s_words": NO_HOLDER,
         "test_a_supervisor_that_hangs": NO_STOPPING,
         "test_an_instance_without_a_supervisor": KEEPER,
