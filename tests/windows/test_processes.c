@@ -3,6 +3,8 @@
 
 #include "str.h"
 
+#define HANDLES_BEFORE 1000
+
 static int open_loop(void **state)
 {
     struct err err;
@@ -286,10 +288,25 @@ static void say_handle(HANDLE handle, bool passed, const char *expected)
     started_end(&started, &how);
 }
 
-static void only_passed_handles_are_inherited(void **state)
+/* An event that would be inherited, with a number that no handle of a child's own has. */
+static HANDLE make_inheritable(void)
 {
     SECURITY_ATTRIBUTES inherited = { .nLength = sizeof inherited, .bInheritHandle = TRUE };
-    HANDLE handle = CreateEventW(&inherited, TRUE, FALSE, NULL);
+    HANDLE before[HANDLES_BEFORE];
+    HANDLE handle;
+
+    for (size_t i = 0; i < HANDLES_BEFORE; i++)
+        before[i] = CreateEventW(NULL, TRUE, FALSE, NULL);
+    handle = CreateEventW(&inherited, TRUE, FALSE, NULL);
+    assert_non_null(handle);
+    for (size_t i = 0; i < HANDLES_BEFORE; i++)
+        assert_true(CloseHandle(before[i]));
+    return handle;
+}
+
+static void only_passed_handles_are_inherited(void **state)
+{
+    HANDLE handle = make_inheritable();
     DWORD flags = 0;
 
     say_handle(handle, false, "none\n");
