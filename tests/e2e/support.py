@@ -432,8 +432,9 @@ class Site:
         for child in self.children:
             if "start" in child.args:  # one that lost its supervisor would start another one
                 child.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.svcmgr("stop", "--all", "--now")
+        if os.path.isdir(self.state_dir) and os.listdir(self.state_dir):  # else nothing was started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.svcmgr("stop", "--all", "--now")
         for child in self.children:
             if child.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
