@@ -5,7 +5,6 @@ folders in LEFT_OUT; a file has to be in one of the two.  Ctrl-Break is not deli
 so every program there has to be killed at a stop: services get a short "stop.timeout".
 """
 
-import collections
 import os
 import re
 import shutil
@@ -498,30 +497,6 @@ LEFT_OUT = {
 }
 
 
-# Of tests with many cases in which nothing is the system's, every so many-th is tried: Wine takes its time
-# for each process, and all of them would be a seventh of the time of all tests.
-ALL_CASES = os.environ.get("SVCMGR_TEST_ALL_CASES") == "1"
-SAME = "nothing in it is the system's: one case in some is tried, with SVCMGR_TEST_ALL_CASES=1 each"
-FEWER = {
-    "test_2_when_the_command_line_is_wrong": 10,
-    "test_a30_whatever_answers_http_or_https_is_refused": 3,
-    "test_a_command_waits_for_the_supervisor_that_holds_the_lock": 6,
-    "test_a_file_is_checked_by_its_path_just_the_same": 9,
-    "test_a_running_service_goes_on_when_its_new_configuration_is_wrong": 4,
-    "test_a_squatter_learns_nothing_and_is_no_supervisor": 4,
-    "test_a_wrong_parameter_is_named": 9,
-    "test_a_wrong_request_gets_its_code_and_the_connection_goes_on": 9,
-    "test_an_unusable_record_of_a_dead_run_is_no_obstacle": 4,
-    "test_any_content_is_no_obstacle": 5,
-    "test_anything_but_a_hello_is_refused": 5,
-    "test_anything_but_the_proof_is_refused_then": 3,
-    "test_every_command_refuses_it_with_its_place_and_changes_nothing": 9,
-    "test_help_of_a_command": 9,
-    "test_what_is_no_name_is_refused": 13,
-    "test_who_is_in_whose_way": 9,
-}
-
-
 def path(unix):
     """A path as Windows programs see it."""
     return f"Z:{unix}"
@@ -599,16 +574,12 @@ def refuse_unnamed(path):
 
 def select(items):
     """Skips by name what does not apply, and leaves out the files of which nothing does."""
-    kept, cases = [], collections.Counter()
+    kept = []
     for item in items:
         if is_left_out(item.path):
             continue
-        name = item.originalname
         skipped = SKIPPED[item.path.name]
-        reason = skipped.get(name, skipped.get(item.name))
-        if reason is None and not ALL_CASES and cases[name] % FEWER.get(name, 1) != 0:
-            reason = SAME
-        cases[name] += 1
+        reason = skipped.get(item.originalname, skipped.get(item.name))
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
         kept.append(item)
