@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes one target; if it fails, prints where, and the input, which is all that is needed to see it again.  SVCMGR_FUZZ_SECONDS says for how long; else
-# it is 40 s for the control channel, where one run takes milliseconds, and 3 s for the
-# others.
+# Fuzzes one target; if it fails, prints where, and the input, which is all that is needed to see it
+# again.  SVCMGR_FUZZ_SECONDS says for how long; else it is 40 s for the control channel, where one run
+# takes milliseconds, and 3 s for the others.
 #
 # A target NAME begins with the inputs in tests/fuzz/NAME and knows the words of tests/fuzz/NAME.dict,
 # where there are such.
