@@ -43,12 +43,25 @@ HANDLE windows_open(const char *path, DWORD access, DWORD disposition, DWORD fla
     return handle;
 }
 
+bool windows_attributes(HANDLE handle, DWORD *ret_attributes, DWORD *ret_tag)
+{
+    FILE_ATTRIBUTE_TAG_INFO info;
+
+    if (GetFileType(handle) != FILE_TYPE_DISK ||
+            !GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &info, sizeof info))
+        return false;
+    *ret_attributes = info.FileAttributes;
+    *ret_tag = (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ? info.ReparseTag : 0;
+    return true;
+}
+
 static bool is_regular(HANDLE handle)
 {
-    BY_HANDLE_FILE_INFORMATION info;
+    DWORD attributes;
+    DWORD tag;
 
-    return GetFileType(handle) == FILE_TYPE_DISK && GetFileInformationByHandle(handle, &info) &&
-            (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+    return windows_attributes(handle, &attributes, &tag) &&
+            (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 }
 
 int platform_open_to_read(const char *path, platform_handle *ret_handle, struct err *err)
@@ -168,12 +181,13 @@ static int open_to_write(
 {
     HANDLE handle = windows_open(
             path, access | SYNCHRONIZE, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
-    BY_HANDLE_FILE_INFORMATION info;
+    DWORD attributes;
+    DWORD tag;
 
     if (handle == INVALID_HANDLE_VALUE)
         return fail(err, "open", path);
-    if (!GetFileInformationByHandle(handle, &info) ||
-            (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
+    if (!windows_attributes(handle, &attributes, &tag) ||
+            (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
         (void)CloseHandle(handle);
         return err_set(
                 err, ERR_FAILED, ERROR_CANT_ACCESS_FILE, "cannot open %s: it is a link", path);

@@ -93,19 +93,20 @@ static int open_and_lock(
         const char *path, bool (*lock)(HANDLE handle), platform_handle *ret_handle, struct err *err)
 {
     HANDLE handle = open_lock(path);
-    BY_HANDLE_FILE_INFORMATION info;
     DWORD code = GetLastError();
+    DWORD attributes;
+    DWORD tag;
     int result = -1;
 
     if (handle == INVALID_HANDLE_VALUE)
         return err_set(err, windows_kind(code), (long)code, "cannot open %s: %s", path,
                 platform_error_text((long)code));
-    if (!GetFileInformationByHandle(handle, &info) ||
-            (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
+    if (!windows_attributes(handle, &attributes, &tag) ||
+            (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
         err_set(err, ERR_DENIED, 0, "%s is not a regular file; remove it", path);
         goto out;
     }
-    if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
+    if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
         err_set(err, ERR_DENIED, 0, "%s is a symbolic link; svcmgr does not follow it; remove it",
                 path);
         goto out;

@@ -234,6 +234,8 @@ int64_t windows_unix_ns(const FILETIME *time); /* since 1970 */
  * GetLastError(). */
 HANDLE windows_open(const char *path, DWORD access, DWORD disposition, DWORD flags,
         PSECURITY_DESCRIPTOR descriptor);
+/* Of a file or directory, without what else a stat asks the volume for; tag 0: no reparse point. */
+bool windows_attributes(HANDLE handle, DWORD *ret_attributes, DWORD *ret_tag);
 /* Renames, in place of what is there, though somebody may be reading that. */
 bool windows_move(const char *from, const char *to);
 /* All or nothing; NULL: who may do what is the directory's to say. */

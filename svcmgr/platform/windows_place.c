@@ -28,12 +28,10 @@ static int fail(struct err *err, const char *what, const char *path)
 
 static bool is_link(HANDLE handle, DWORD *ret_tag)
 {
-    FILE_ATTRIBUTE_TAG_INFO info;
+    DWORD attributes;
 
-    *ret_tag = 0;
-    if (GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &info, sizeof info) &&
-            (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
-        *ret_tag = info.ReparseTag;
+    if (!windows_attributes(handle, &attributes, ret_tag))
+        *ret_tag = 0;
     return *ret_tag == IO_REPARSE_TAG_SYMLINK || *ret_tag == IO_REPARSE_TAG_MOUNT_POINT;
 }
 

@@ -236,11 +236,11 @@ static bool have_same_owner(HANDLE a, HANDLE b)
  * or written there. */
 static bool is_private(HANDLE handle, HANDLE directory)
 {
-    BY_HANDLE_FILE_INFORMATION info;
+    DWORD attributes;
+    DWORD tag;
 
-    return GetFileType(handle) == FILE_TYPE_DISK && GetFileInformationByHandle(handle, &info) &&
-            (info.dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) ==
-            0 &&
+    return windows_attributes(handle, &attributes, &tag) &&
+            (attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) == 0 &&
             ((windows_is_ours(handle) && windows_is_ours(directory)) ||
                     (platform_is_privileged() &&
                             (have_same_owner(handle, directory) ||
