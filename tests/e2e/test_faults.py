@@ -16,7 +16,7 @@ from test_guard_storm import Census
 from test_kill_points import ALL, CASES, assert_starts_and_stops, operate
 
 SEED = int(os.environ.get("SVCMGR_TEST_SEED", "1"))
-SAMPLE = 5 if SANITIZED else 8 if PORTABLE else 24  # faults of one process in one operation, when it is not all
+SAMPLE = 3 if SANITIZED else 4 if PORTABLE else 24  # faults of one process in one operation, when it is not all
 
 # What each call may fail with.  Neither read() nor write() is there: they serve pipes and /proc
 # here, where they have no reason to fail.

@@ -17,7 +17,7 @@ from test_guard_record import kill_both
 from test_guard_storm import SEED, Census
 
 ALL = os.environ.get("SVCMGR_TEST_KILL_ALL") == "1"
-SAMPLE = 5 if SANITIZED else 10 if PORTABLE else 30  # points of one process in one operation, when it is not all
+SAMPLE = 3 if SANITIZED else 5 if PORTABLE else 30  # points of one process in one operation, when it is not all
 
 
 def nothing(site):
