@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes one target; if it fails, prints where, and the input, which is all that is needed to see it
-# again.  SVCMGR_FUZZ_SECONDS says for how long; else it is 30 s for the control channel, where one run
-# takes milliseconds, and 3 s for the others.
+# again.  SVCMGR_FUZZ_SECONDS says for how long; else it is 25 s for the control channel, where one run
+# takes milliseconds, and 2 s for the others.
 #
 # A target NAME begins with the inputs in tests/fuzz/NAME and knows the words of tests/fuzz/NAME.dict,
 # where there are such.
@@ -11,8 +11,8 @@ set -uo pipefail
 target=$1
 name=$(basename "$target")
 inputs=$(dirname "$0")/fuzz/$name
-seconds=3
-[ "$name" != fuzz_control ] || seconds=30
+seconds=2
+[ "$name" != fuzz_control ] || seconds=25
 seconds=${SVCMGR_FUZZ_SECONDS:-$seconds}
 
 # What it writes: in memory where that can be had, and gone with us also when it crashes.

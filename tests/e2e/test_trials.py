@@ -22,7 +22,7 @@ from support import MISBEHAVE, PORTABLE, SANITIZED, Site, processes_with, wait_u
 from test_guard_storm import SEED, Census, let_pass
 
 IS_REPEATED = "SVCMGR_TEST_SEED" in os.environ and "SVCMGR_TEST_TRIALS" not in os.environ
-USUAL = 40 if SANITIZED else 80 if PORTABLE else 500
+USUAL = 40 if SANITIZED else 80 if PORTABLE else 300
 TRIALS = 1 if IS_REPEATED else int(os.environ.get("SVCMGR_TEST_TRIALS", USUAL))
 PARTS = 1 if IS_REPEATED else 4
 SIDE_BY_SIDE = 3
