@@ -126,6 +126,14 @@ def test_root_s_scope_is_the_system_s_and_user_asks_for_the_other(machine):
     assert user["log"] == f"{home}/.local/state/svcmgr/both/log/current"
 
 
+def test_one_place_that_is_named_leaves_the_other_where_it_is(machine):
+    machine.write("/etc/svcmgr", "one")
+    told = state_of(machine.run("--json", "--state-dir", "/elsewhere", "status", "one"))
+    assert (told["config"], told["log"]) == ("/etc/svcmgr/one.json", "/elsewhere/one/log/current")
+    told = state_of(machine.run("--json", "--config-dir", "/etc/svcmgr", "status", "one"))
+    assert (told["config"], told["log"]) == ("/etc/svcmgr/one.json", "/var/lib/svcmgr/one/log/current")
+
+
 def test_a_name_that_is_not_in_the_scope_is_looked_for_in_the_other(machine):
     home = machine.home
     machine.write("/etc/svcmgr", "of-system")
